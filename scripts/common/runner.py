@@ -1,0 +1,300 @@
+"""The shard runner: every stage's job, with resume, parallelism, progress and manifest.
+
+A stage says how one video is done (`each`), or turns a stream of videos into a stream
+of results (`run_shard` itself). All else is here:
+
+    table (rows to do)  ->  what the journal holds stands  ->  the rest is worked on
+                        ->  each finished row to the journal  ->  manifest (every row)
+
+A finished video is not done again while its key and its file stand: not after SIGKILL,
+not after a change that concerns other videos, not when a job is merely run again.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from scripts.common import files, journal, processes, tables
+from scripts.common.ids import fingerprint
+from scripts.common.tables import Failure, Row
+
+# Takes rows to do, each with the key that its result will bear; yields finished rows.
+Process = Callable[[Iterable[Row]], Iterable[Row]]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One shard of one stage.
+
+    Attributes:
+        stage: name of the rule.
+        table: shard table, or the manifest of the stage before.
+        manifest: the table that the job makes.
+        options: what decides about the results, incl. the stage's `version`.
+        retry: reasons that are tried again, once in this job and in each later one.
+        threads: how many videos at a time, or threads for the stage to use as it likes.
+    """
+
+    stage: str
+    table: Path
+    manifest: Path
+    options: dict
+    retry: frozenset[str] = field(default_factory=frozenset)
+    threads: int = 1
+
+    @property
+    def folder(self) -> Path:
+        """The directory of the shard's products, beside the manifest."""
+        return self.manifest.with_suffix("")
+
+    def key(self, row: Row) -> str:
+        """Return the key of the result that this job makes of an input row."""
+        return fingerprint(stage=self.stage, options=self.options, input=row.key)
+
+
+def parse_job(stage: str, description: str, argv: list[str] | None = None) -> Job:
+    """Return the job that the command line describes; `--help` explains it."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m scripts.{stage}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_job_arguments(parser)
+    return job_from(stage, parser.parse_args(argv))
+
+
+def add_job_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that every stage's script takes."""
+    parser.add_argument(
+        "--table",
+        type=Path,
+        required=True,
+        metavar="TSV",
+        help="the videos: a shard table or the manifest of the stage before",
+    )
+    parser.add_argument(
+        "--manifest",
+        type=Path,
+        required=True,
+        metavar="TSV",
+        help="table to make, a row for every video; products go to the directory of"
+        " the same name without .tsv",
+    )
+    parser.add_argument(
+        "--options",
+        type=json.loads,
+        required=True,
+        metavar="JSON",
+        help="what decides about the result (see config/README.md), and `version`",
+    )
+    parser.add_argument(
+        "--retry",
+        type=json.loads,
+        default=[],
+        metavar="JSON",
+        help="reasons to try again, for example '[\"killed\"]'",
+    )
+    parser.add_argument(
+        "--threads", type=int, default=1, help="videos at a time (default: 1)"
+    )
+
+
+def job_from(stage: str, arguments: argparse.Namespace) -> Job:
+    """Return the job that parsed arguments describe."""
+    return Job(
+        stage,
+        arguments.table,
+        arguments.manifest,
+        arguments.options,
+        frozenset(arguments.retry),
+        arguments.threads,
+    )
+
+
+def each(work: Callable[[Row], Row], threads: int) -> Process:
+    """Make a process of a function that does one video, several videos at a time.
+
+    The function returns the finished row, or raises Failure with the reason why there
+    is none. Any other exception is a bug and ends the job.
+    """
+
+    def attempt(row: Row) -> Row:
+        try:
+            return work(row)
+        except Failure as failure:
+            return row.failed(failure.reason, str(failure))
+
+    def process(rows: Iterable[Row]) -> Iterator[Row]:
+        pool = ThreadPoolExecutor(threads)
+        waiting = iter(rows)
+        pending = set()
+        try:
+            while True:
+                while len(pending) < 2 * threads and (row := next(waiting, None)):
+                    pending.add(pool.submit(attempt, row))
+                if not pending:
+                    return
+                done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        finally:
+            if pending:
+                processes.stop_all()
+            pool.shutdown(cancel_futures=True)
+
+    return process
+
+
+def product_stands(row: Row) -> bool:
+    """Tell whether the file that a row names is there with its size.
+
+    A directory is moved to its place as a whole, so that its being there is enough.
+    """
+    path = Path(row.path)
+    return path.is_dir() or (path.is_file() and path.stat().st_size == row.bytes)
+
+
+def run_shard(
+    job: Job,
+    process: Process,
+    stands: Callable[[Row], bool] = product_stands,
+    finish: Callable[[list[Row]], None] = lambda rows: None,
+) -> list[Row]:
+    """Bring a shard to its manifest, doing only what is missing; return its rows.
+
+    Args:
+        job: the shard and what to do with it.
+        process: how videos are done.
+        stands: tells whether the product of a finished row is still there.
+        finish: called with all rows before the manifest is written.
+
+    Raises:
+        SystemExit: the job was interrupted (130) or ended by SIGTERM (143); what was
+            finished is kept.
+    """
+    with journal.locked(job.manifest.with_suffix(".lock")), _stoppable():
+        files.remove_leftovers(job.folder)
+        files.remove_leftovers(job.folder.parent, f"{job.folder.name}.*")
+        done = journal.Journal(job.manifest.with_suffix(".journal"))
+        text = ""
+        # An edit during the job would pass for what the job has read: look again.
+        while text != (current := tables.read_text(job.table)):
+            text = current
+            rows = _do_missing(job, list(tables.parse(text)), process, stands, done)
+        finish(rows)
+        done.compact()
+        sha = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+        tables.write(job.manifest, rows, f"{job.stage} of table sha256 {sha}")
+    return rows
+
+
+def _do_missing(job, inputs, process, stands, done) -> list[Row]:
+    """Work off the rows without a result; return the results of all rows."""
+    todo = [row for row in inputs if row.ok and not _finished(job, row, done, stands)]
+    kept = sum(row.ok for row in inputs) - len(todo)
+    print(f"{job.stage} {job.folder}: {len(todo)} to do, {kept} done before")
+    try:
+        _work_off(job, todo, process, done)
+        again = [row for row in todo if done.rows[row.id].status in job.retry]
+        _work_off(job, again, process, done)
+    except (KeyboardInterrupt, _Terminated) as stop:
+        finished = sum(_has_result(job, row, done) for row in inputs)
+        print(f"stopped; {finished} finished videos of {len(inputs)} are kept")
+        sys.exit(143 if isinstance(stop, _Terminated) else 130)
+    finally:
+        done.close()
+    return [done.rows[row.id] if row.ok else _passed_on(row) for row in inputs]
+
+
+def _passed_on(row: Row) -> Row:
+    """Return the row of a video that failed before: its reason goes down the chain."""
+    return row.failed(row.status, row.message)
+
+
+def _has_result(job: Job, row: Row, done: journal.Journal) -> bool:
+    return row.ok and row.id in done.rows and done.rows[row.id].key == job.key(row)
+
+
+def _finished(job: Job, row: Row, done: journal.Journal, stands) -> bool:
+    if not _has_result(job, row, done):
+        return False
+    result = done.rows[row.id]
+    return stands(result) if result.ok else result.status not in job.retry
+
+
+def _work_off(job: Job, todo: list[Row], process: Process, done: journal.Journal):
+    """Do the rows, journal each result and show the progress."""
+    if not todo:
+        return
+    inputs = {row.id: row for row in todo}
+    # The rows go out under the key that their results will bear.
+    keyed = (replace(row, key=job.key(row)) for row in todo)
+    results = process(keyed)
+    with contextlib.closing(results), _Progress(job.stage, len(todo)) as progress:
+        for result in results:
+            if result.key != job.key(inputs[result.id]):
+                raise AssertionError(f"{job.stage} changed the key of {result.id}")
+            done.append(result)
+            progress.count(result)
+
+
+class _Progress:
+    """A bar on a terminal; in a log, a line every half minute."""
+
+    def __init__(self, label: str, total: int, seconds: float = 30):
+        self._total, self._seconds = total, seconds
+        self._finished = self._failed = 0
+        self._start = self._said = time.monotonic()
+        self._bar = tqdm(
+            total=total, desc=label, unit="video", disable=not sys.stderr.isatty()
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._bar.close()
+
+    def count(self, row: Row) -> None:
+        self._finished += 1
+        if not row.ok:
+            self._failed += 1
+            self._bar.set_postfix(failed=self._failed)
+            self._bar.write(f"{row.id}: {row.status}: {row.message}", file=sys.stderr)
+        self._bar.update()
+        now = time.monotonic()
+        if self._bar.disable and now - self._said > self._seconds:
+            rate = self._finished / (now - self._start)
+            left = (self._total - self._finished) / rate
+            print(
+                f"{self._finished} of {self._total} videos, {self._failed} failed,"
+                f" {rate:.2f} videos/s, {left:.0f} s left",
+                flush=True,
+            )
+            self._said = now
+
+
+class _Terminated(BaseException):
+    """SIGTERM arrived: a time limit, a preemption or a user's kill."""
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    def terminate(*_):
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,152 @@
+"""The one table: a row for each video, in shard tables and in manifests alike."""
+
+import csv
+import dataclasses
+import io
+import types
+import typing
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from scripts.common import files
+
+# Why a video has no result. Every row's status is `ok` or one of these.
+REASONS = {
+    "missing": "the annotations name it, but the source has no such file",
+    "bad_name": "its id is too long to name files after it",
+    "bad_member": "the archive's member is unsafe or damaged",
+    "not_video": "ffmpeg does not know the file as a video",
+    "no_video_stream": "the file has no pictures, only sound or subtitles",
+    "empty": "no frame is inside the file, or inside the annotated segment",
+    "corrupt": "decoding failed, or gave fewer frames than the file declares",
+    "too_short": "it is shorter than one window of the model",
+    "killed": "a signal ended the program that worked on it (out of memory?)",
+}
+
+
+class Failure(Exception):
+    """A video cannot be done; becomes a row of the manifest, not a failed job."""
+
+    def __init__(self, reason: str, message: str):
+        if reason not in REASONS:
+            raise ValueError(f"'{reason}' is not in REASONS")
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One video at one stage.
+
+    Attributes:
+        id: the video's name in the dataset.
+        status: `ok`, or one of REASONS.
+        message: what the failing program said; empty for `ok`.
+        path: the produced file or directory (in a shard table: the source).
+        start, end: the segment of the source in seconds, None for all of it.
+        frames, fps, width, height, duration: of the produced video, in seconds.
+        bytes: size of the produced file, or of all files in the produced directory.
+        key: fingerprint of all that made the result.
+    """
+
+    id: str
+    status: str = "ok"
+    message: str = ""
+    path: str = ""
+    start: float | None = None
+    end: float | None = None
+    frames: int | None = None
+    fps: float | None = None
+    width: int | None = None
+    height: int | None = None
+    duration: float | None = None
+    bytes: int | None = None
+    key: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether the video has a result."""
+        return self.status == "ok"
+
+    def failed(self, reason: str, message: str) -> "Row":
+        """Return the row of the same video with a reason in place of a result."""
+        return Row(
+            self.id,
+            reason,
+            " ".join(message.split()),
+            start=self.start,
+            end=self.end,
+            key=self.key,
+        )
+
+
+COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
+
+
+def _parser(annotation) -> type:
+    """Return the type in `int | None`, or the plain type itself."""
+    if isinstance(annotation, types.UnionType):
+        return next(t for t in typing.get_args(annotation) if t is not type(None))
+    return annotation
+
+
+_PARSERS = {name: _parser(kind) for name, kind in typing.get_type_hints(Row).items()}
+
+
+def from_strings(values: dict[str, str]) -> Row:
+    """Parse one record of a table; an empty cell is the column's default.
+
+    Raises:
+        KeyError: a column is unknown.
+    """
+    return Row(**{k: _PARSERS[k](v) for k, v in values.items() if v != ""})
+
+
+def render(rows: Iterable[Row], comment: str = "") -> str:
+    """Return the tab-separated text of a table, under an optional `# comment` line."""
+    buffer = io.StringIO()
+    if comment:
+        buffer.write(f"# {comment}\n")
+    writer = csv.writer(buffer, dialect="excel-tab", lineterminator="\n")
+    quoting_writer = csv.writer(
+        buffer, dialect="excel-tab", lineterminator="\n", quoting=csv.QUOTE_ALL
+    )
+    writer.writerow(COLUMNS)
+    for row in rows:
+        values = [getattr(row, name) for name in COLUMNS]
+        # Before Python 3.13 the csv module leaves a carriage return unquoted.
+        odd = "\r" in row.id or "\r" in row.path
+        (quoting_writer if odd else writer).writerow(
+            "" if value is None else value for value in values
+        )
+    return buffer.getvalue()
+
+
+def write(path: Path, rows: Iterable[Row], comment: str = "") -> None:
+    """Write a table atomically."""
+    files.write_text(path, render(rows, comment))
+
+
+def parse(text: str) -> Iterator[Row]:
+    """Yield the rows of a table's text."""
+    lines = io.StringIO(text, newline="")
+    if text.startswith("# "):
+        next(lines)
+    yield from map(from_strings, csv.DictReader(lines, dialect="excel-tab"))
+
+
+def read(path: Path) -> list[Row]:
+    """Return the rows of a table."""
+    return list(parse(read_text(path)))
+
+
+def read_text(path: Path) -> str:
+    """Return a table's text with line ends as they are: an id may hold one."""
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        return file.read()
+
+
+def read_all(paths: Iterable[Path]) -> Iterator[Row]:
+    """Yield the rows of several tables, one table in memory at a time."""
+    for path in paths:
+        yield from read(path)
