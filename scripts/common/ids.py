@@ -38,8 +38,8 @@ def slug(video_id: str) -> str:
     for position, character in enumerate(video_id):
         if character == "/":
             pieces.append("+")
-        elif character.isalnum() or (
-            character in _KEPT and _inside(position, character)
+        elif (
+            character.isalnum() or character == "_" or (position and character in "-.")
         ):
             pieces.append(character)
         else:

@@ -1,0 +1,104 @@
+"""What ffprobe says of a video, and how ffmpeg is called on files from anywhere."""
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.common import processes
+from scripts.common.tables import Failure
+
+# A file may be a playlist that points at other files or hosts. Only real containers are
+# opened, and only from the disk; ffmpeg calls the list `format_whitelist`.
+CONTAINERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,mpegvideo,flv,asf,ogg,"
+    "rm,gif,mxf,dv,h264,hevc,ivf,nut,swf,vc1,wtv,m4v,apng"
+)
+ONLY_FILES = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
+
+# ffmpeg says who speaks as `[mov,mp4 @ 0x55d0c8]`.
+_SPEAKER = re.compile(r"^\[[^]]* @ 0x[0-9a-f]+\] ")
+
+# Suffixes that make a file of a folder or an archive a video of the dataset.
+VIDEO_SUFFIXES = frozenset(
+    {".3gp", ".asf", ".avi", ".f4v", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov"}
+    | {".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogg", ".ogv", ".qt", ".rm"}
+    | {".ts", ".vob", ".webm", ".wmv"}
+)
+
+
+@dataclass(frozen=True)
+class Video:
+    """The first picture stream of a file.
+
+    Attributes:
+        width, height: pixels as stored, before rotation.
+        fps: average frames per second, NaN where the file does not say.
+        duration: seconds, NaN where the file does not say.
+        frames: number of frames: counted by decoding if asked for, else as declared
+            (None where the file does not say).
+    """
+
+    width: int
+    height: int
+    fps: float
+    duration: float
+    frames: int | None
+
+
+def probe(path: Path, decode: bool = False) -> Video:
+    """Look at a file's first picture stream; with `decode`, count its frames.
+
+    Raises:
+        Failure: `empty` (zero bytes), `not_video`, `no_video_stream`, or `corrupt` when
+            decoding reports errors.
+    """
+    if path.stat().st_size == 0:
+        raise Failure("empty", "the file has 0 bytes")
+    command = ["ffprobe", "-v", "error", "-print_format", "json"]
+    command += ["-show_streams", "-show_format", "-select_streams", "V:0"]
+    for option, value in ONLY_FILES.items():
+        command += [f"-{option}", value]
+    if decode:
+        command += ["-count_frames", "-threads", "1"]
+    result = processes.run([*command, "-i", as_input(path)])
+    if result.returncode:
+        raise Failure("not_video", complaint(result.stderr, path))
+    answer = json.loads(result.stdout)
+    if not answer.get("streams"):
+        raise Failure("no_video_stream", "the file has no picture stream")
+    if decode and result.stderr.strip():
+        raise Failure("corrupt", complaint(result.stderr, path))
+    stream, container = answer["streams"][0], answer["format"]
+    declared = stream.get("nb_read_frames" if decode else "nb_frames")
+    return Video(
+        int(stream["width"]),
+        int(stream["height"]),
+        ratio(stream.get("avg_frame_rate", "0/0")),
+        float(stream.get("duration", container.get("duration", "nan"))),
+        int(declared) if declared else None,
+    )
+
+
+def ratio(text: str) -> float:
+    """Parse ffmpeg's `30000/1001`; `0/0` is NaN.
+
+    >>> ratio("25/1")
+    25.0
+    """
+    numerator, _, denominator = text.partition("/")
+    bottom = float(denominator or 1)
+    return float(numerator) / bottom if bottom else math.nan
+
+
+def as_input(path: Path) -> str:
+    """Return a path as ffmpeg takes it: never an option, a pattern or an address."""
+    return f"file:{path}"
+
+
+def complaint(errors: str, path: Path) -> str:
+    """Return the first thing that ffmpeg complained of, without path and addresses."""
+    lines = [_SPEAKER.sub("", line).strip() for line in errors.splitlines()]
+    text = next(filter(None, lines), "ffmpeg gave no reason")
+    return text.replace(as_input(path), "the file").replace(str(path), "the file")
