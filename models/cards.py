@@ -1,0 +1,153 @@
+"""What the zoo knows about a variant, as frozen data.
+
+A `Card` says everything that decides a model's features: the window of frames, how
+frames become the network's input, what comes out, and where the weights are
+published. Nothing here imports torch. A card is checked when it is made, and
+`Card.as_dict` is plain JSON, because the card is stored beside the features that it
+explains.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+FILTERS = {
+    "bilinear": "bilinear between pixel centres on float pixels, without antialiasing",
+}
+"""The resize filters, by the name that `torch.nn.functional.interpolate` uses."""
+
+
+@dataclass(frozen=True)
+class Resize:
+    """How frames are resized before the crop: `short` or `exact`, never both.
+
+    short: the short side becomes `short` pixels; the long side keeps the aspect
+        ratio, rounded down to a whole pixel.
+    exact: frames become (height, width); the aspect ratio is ignored.
+    filter: a key of `FILTERS`.
+    """
+
+    short: int | None = None
+    exact: tuple[int, int] | None = None
+    filter: str = "bilinear"
+
+    def __post_init__(self) -> None:
+        _require((self.short is None) != (self.exact is None), "give short or exact")
+        _require(self.smallest > 0, "the resized frame must have pixels")
+        _require(self.filter in FILTERS, f"no filter {self.filter!r}")
+
+    @property
+    def smallest(self) -> int:
+        """The shorter side of a resized frame in pixels; of `exact`, the smaller."""
+        return self.short if self.exact is None else min(self.exact)
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One output of a model: a vector of `dim` numbers for each window."""
+
+    dim: int
+    meaning: str
+
+    def __post_init__(self) -> None:
+        _require(self.dim > 0, f"a feature of {self.dim} numbers")
+        _require(bool(self.meaning), "a feature needs a meaning")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file of published weights.
+
+    urls: direct addresses of the file, tried in this order; may be empty.
+    page: the page that a person opens to find the file.
+    file: the name under which the file is kept.
+    size: its size in words, for messages ("120 MiB").
+    layout: what is in it ("state dict", "state dict under DataParallel's module.").
+    licence: the terms of the repository that publishes it.
+    sha256: its SHA-256 in hexadecimal, or the first 8 or more digits where no more
+        is known (PyTorch puts 8 into file names); None where nobody published one.
+    """
+
+    urls: tuple[str, ...]
+    page: str
+    file: str
+    size: str
+    layout: str
+    licence: str
+    sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        for url in (*self.urls, self.page):
+            _require(bool(re.match(r"https?://.", url)), f"not an HTTP address: {url}")
+        _require(
+            bool(re.fullmatch(r"\w[\w.-]*", self.file)), f"not a file name: {self.file}"
+        )
+        _require(
+            self.sha256 is None or bool(re.fullmatch("[0-9a-f]{8,64}", self.sha256)),
+            f"not a SHA-256 or the first 8 or more digits of one: {self.sha256}",
+        )
+
+
+@dataclass(frozen=True)
+class Card:
+    """One variant of the zoo.
+
+    name: how the project calls it, `<network>_<classes>` with a suffix if needed.
+    aliases: the names that upstream programs use, resolved by `models.resolve`.
+    frames: frames of one window.
+    stride: distance between neighbouring frames of a window, in frames of the video.
+    fps: frame rate that the video must have, or None: the video's own.
+    min_frames: the shortest clip that the network accepts.
+    resize, crop: a frame is resized, then cropped to crop x crop from the centre.
+    mean, std: per channel, for pixels in [0, 1]; the extractor applies them itself.
+    colour: order of the channels.
+    features: what the extractor returns, by name; always "features" and "logits".
+    classes: name of the class list that the logits follow (`models.class_names`).
+    published: accuracy in percent as published, by a label that says of what.
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    frames: int
+    stride: int
+    fps: float | None
+    resize: Resize
+    crop: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    features: Mapping[str, Feature] = field(hash=False)
+    checkpoint: Checkpoint
+    source: str
+    paper: str
+    published: Mapping[str, float] = field(hash=False)
+    classes: str = "kinetics400"
+    colour: str = "RGB"
+    min_frames: int = 1
+
+    def __post_init__(self) -> None:
+        def require(fact: bool, message: str) -> None:
+            _require(fact, f"card {self.name!r}: {message}")
+
+        require(bool(re.fullmatch(r"[a-z0-9_]+", self.name)), "use a-z, 0-9 and _")
+        require(len(set(self.aliases)) == len(self.aliases), "an alias stands twice")
+        require(self.frames > 0 and self.stride > 0, "frames and stride are 1 or more")
+        require(1 <= self.min_frames <= self.frames, "min_frames is in 1..frames")
+        require(self.fps is None or self.fps > 0, "fps is positive or None")
+        require(0 < self.crop <= self.resize.smallest, "crop fits the resized frame")
+        require(len(self.mean) == len(self.std) == 3, "mean and std are per channel")
+        require(min(self.std) > 0, "std is positive")
+        require(self.colour == "RGB", "colour is RGB")
+        for name in ("features", "logits"):
+            require(name in self.features, f"features has no {name!r}")
+        for label, value in self.published.items():
+            require(0 <= value <= 100, f"published {label!r} is a percentage")
+
+    def as_dict(self) -> dict:
+        """The card as nested dicts, lists, strings and numbers: plain JSON."""
+        return json.loads(json.dumps(asdict(self)))
+
+
+def _require(fact: bool, message: str) -> None:
+    if not fact:
+        raise ValueError(message)

@@ -1,0 +1,178 @@
+"""The registry of the zoo: names, cards and the models built from them.
+
+A family's file registers a builder under its card,
+
+    @register(Card(name="s3d_k400", ...))
+    def s3d_k400(card: Card) -> nn.Module: ...
+
+and the network that it builds takes normalised clips, float (N, C, T, H, W), and
+returns the card's features by name, each (N, dim).
+"""
+
+import difflib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models import checkpoints
+from models.cards import Card
+
+Builder = Callable[[Card], nn.Module]
+
+_ZOO: dict[str, tuple[Card, Builder]] = {}
+_ALIASES: dict[str, str] = {}  # upstream name -> name
+
+
+class UnknownModel(KeyError):
+    """A name that is not in the zoo; the message proposes the nearest one."""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
+        super().__init__(f"{name!r} is not in the zoo; {hint}")
+
+    def __str__(self) -> str:
+        return self.args[0]  # KeyError would print its repr, in quotes
+
+
+def register(card: Card) -> Callable[[Builder], Builder]:
+    """Enter a builder into the zoo under its card.
+
+    Raises ValueError when the card's name or one of its aliases is taken.
+    """
+
+    def enter(builder: Builder) -> Builder:
+        for name in (card.name, *card.aliases):
+            if name in _ZOO or name in _ALIASES:
+                raise ValueError(f"{name!r} is in the zoo already")
+        _ZOO[card.name] = card, builder
+        _ALIASES.update(dict.fromkeys(card.aliases, card.name))
+        return builder
+
+    return enter
+
+
+def names() -> list[str]:
+    """The names of all variants, sorted."""
+    return sorted(_ZOO)
+
+
+def card(name: str) -> Card:
+    """The card of a variant. Raises `UnknownModel`, a KeyError, with a proposal."""
+    return _entry(name)[0]
+
+
+def resolve(upstream_name: str) -> str:
+    """The variant that an upstream program calls `upstream_name`.
+
+    A variant's own name resolves to itself. Raises `UnknownModel`, a KeyError.
+    """
+    if upstream_name in _ZOO:
+        return upstream_name
+    if upstream_name not in _ALIASES:
+        raise UnknownModel(upstream_name, names() + sorted(_ALIASES))
+    return _ALIASES[upstream_name]
+
+
+def count_parameters(name: str) -> int:
+    """The number of trained numbers in a variant's network."""
+    card, builder = _entry(name)
+    with torch.device("meta"):  # shapes only: no memory, no initialisation
+        return sum(p.numel() for p in builder(card).parameters())
+
+
+def create(
+    name: str,
+    checkpoint: str | Path | Mapping[str, Any] | None = None,
+    seed: int = 0,
+) -> "Extractor":
+    """Build a variant with its weights, ready to extract features on the CPU.
+
+    checkpoint: where the weights come from, in the layout in which they are published:
+        a file's path; an http(s) address, kept in PyTorch's own cache folder; a
+        mapping of keys to tensors or arrays; or None for random weights from `seed`
+        (the features are then reproducible, but mean nothing).
+
+    Raises `UnknownModel`, `checkpoints.CheckpointError` for a file that is no
+    checkpoint or does not fit the network, `checkpoints.CheckpointUnavailable` for a
+    failed download, and FileNotFoundError.
+    """
+    card, builder = _entry(name)
+    # The CPU's generator alone is forked and seeded: torch.manual_seed would reseed
+    # the accelerators as well, and nothing would put those back.
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        network = builder(card)
+    if checkpoint is None:
+        return Extractor(card, network, f"random-seed-{seed}")
+    if isinstance(checkpoint, Mapping):
+        origin, state = "mapping", checkpoints.tensors(checkpoint)
+    else:
+        path = Path(checkpoint)
+        if str(checkpoint).startswith(("http://", "https://")):
+            path = checkpoints.fetch_url(card, str(checkpoint), _cache())
+        origin, state = checkpoints.sha256(path), checkpoints.read(path)
+    checkpoints.load_strict(network, state)
+    return Extractor(card, network, origin)
+
+
+class Extractor(nn.Module):
+    """A variant's network behind one contract, in evaluation mode, without gradients.
+
+    card: the variant's `Card`.
+    checkpoint: where the weights came from: the SHA-256 of the file, "mapping", or
+        "random-seed-<n>".
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, card: Card, network: nn.Module, checkpoint: str) -> None:
+        super().__init__()
+        self.card = card
+        self.checkpoint = checkpoint
+        self.network = network
+        # Five dimensions, so that .to(memory_format=torch.channels_last_3d) can
+        # convert them with the weights.
+        shape = (1, -1, 1, 1, 1)
+        self.register_buffer("mean", torch.tensor(card.mean).view(shape), False)
+        self.register_buffer("std", torch.tensor(card.std).view(shape), False)
+        self.eval().requires_grad_(False)
+
+    def forward(self, clips: Tensor) -> dict[str, Tensor]:
+        """The features of a batch of clips.
+
+        clips: float (N, C, T, H, W), RGB in [0, 1], on the extractor's device, as
+            `models.prepare` makes them; T is `card.frames`, or any other length from
+            `card.min_frames` on.
+
+        Returns the card's features by name, each (N, dim), in the weights' dtype.
+        Raises ValueError for clips of another shape, dtype or range of lengths.
+        """
+        if clips.dim() != 5 or clips.shape[1] != self.mean.shape[1]:
+            raise ValueError(
+                f"{self.card.name} takes clips (N, {self.mean.shape[1]}, T, H, W), "
+                f"not {tuple(clips.shape)}"
+            )
+        if not clips.is_floating_point():
+            raise ValueError(f"clips are float in [0, 1], not {clips.dtype}")
+        if clips.shape[2] < self.card.min_frames:
+            raise ValueError(
+                f"{self.card.name} needs {self.card.min_frames} frames or more; "
+                f"the clips have {clips.shape[2]}"
+            )
+        clips = (clips - self.mean) / self.std
+        return self.network(clips.to(self.mean.dtype))
+
+
+def _entry(name: str) -> tuple[Card, Builder]:
+    if name not in _ZOO:
+        raise UnknownModel(name, names())
+    return _ZOO[name]
+
+
+def _cache() -> Path:
+    return Path(torch.hub.get_dir()) / "checkpoints"

@@ -1,0 +1,397 @@
+"""The zoo: parity with the upstream networks, the contract, the registry, the cards."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+import pytest
+import torch
+
+import models
+from models import __main__, checkpoints, zoo
+from tests.recipe import Golden, clip, goldens, relative_l2
+
+S3D = Golden("s3d_kylemin/s3d_kylemin", "t16")
+R2PLUS1D = Golden("r21d/r2plus1d_18_16_kinetics", "t8")
+SHORT = [S3D, R2PLUS1D]
+
+
+@lru_cache(maxsize=3)
+def with_recipe_weights(variant: str) -> models.Extractor:
+    name = models.resolve(variant)
+    return models.create(name, checkpoint=Golden(variant).weights)
+
+
+def outputs(extractor: models.Extractor, golden: Golden) -> dict[str, torch.Tensor]:
+    with torch.inference_mode():
+        return extractor(torch.from_numpy(golden.clip())[None])
+
+
+# Parity
+
+
+@pytest.mark.parametrize("golden", goldens(), ids=str)
+def test_outputs_equal_those_of_the_upstream_model(golden):
+    ours = outputs(with_recipe_weights(golden.variant), golden)
+    for name in ("features", "logits"):
+        assert relative_l2(ours[name], golden.output(name)) < 1e-5
+
+
+@pytest.mark.parametrize("variant", sorted({golden.variant for golden in goldens()}))
+def test_keys_shapes_and_parameters_are_those_of_the_published_checkpoint(variant):
+    golden = Golden(variant)
+    state = with_recipe_weights(variant).network.state_dict()
+    shapes = {key: list(value.shape) for key, value in state.items()}
+    assert shapes == golden.about["state_dict"]
+    name = models.resolve(variant)
+    assert models.count_parameters(name) == golden.about["params"]
+
+
+@pytest.mark.parametrize("golden", SHORT, ids=str)
+@pytest.mark.parametrize("nest", [None, "state_dict", "model_state"])
+def test_a_file_in_a_published_layout_gives_the_same_outputs(golden, nest, tmp_path):
+    state = {f"module.{k}": torch.tensor(v) for k, v in golden.weights.items()}
+    path = tmp_path / "published.pt"
+    torch.save({nest: state, "epoch": 7} if nest else state, path)
+    extractor = models.create(models.resolve(golden.variant), checkpoint=path)
+    assert extractor.checkpoint == checkpoints.sha256(path)
+    ours = outputs(extractor, golden)
+    for name in ("features", "logits"):
+        assert relative_l2(ours[name], golden.output(name)) < 1e-5
+
+
+@pytest.mark.parametrize("golden", SHORT, ids=str)
+def test_channels_last_gives_the_same_outputs(golden):
+    name = models.resolve(golden.variant)
+    extractor = models.create(name, checkpoint=golden.weights)
+    extractor = extractor.to(memory_format=torch.channels_last_3d)
+    ours = outputs(extractor, golden)
+    for name in ("features", "logits"):
+        assert relative_l2(ours[name], golden.output(name)) < 1e-5
+
+
+# The contract of an extractor
+
+
+@pytest.fixture(scope="module", params=models.names())
+def extractor(request) -> models.Extractor:
+    return models.create(request.param)
+
+
+def random_clips(extractor, clips=2, frames=None, size=64) -> torch.Tensor:
+    frames = frames or extractor.card.min_frames
+    arrays = [clip(f"clip {n}", (3, frames, size, size)) for n in range(clips)]
+    return torch.from_numpy(np.stack(arrays))
+
+
+def test_an_extractor_returns_what_its_card_says(extractor):
+    card = extractor.card
+    found = extractor(random_clips(extractor, clips=2))
+    dims = {name: (2, feature.dim) for name, feature in card.features.items()}
+    assert {name: tuple(value.shape) for name, value in found.items()} == dims
+    assert card.features["logits"].dim == len(models.class_names(card.classes))
+
+
+def test_an_extractor_is_frozen_and_in_evaluation_mode(extractor):
+    assert not any(module.training for module in extractor.modules())
+    assert not any(p.requires_grad for p in extractor.parameters())
+    clips = random_clips(extractor)
+    before = {key: value.clone() for key, value in extractor.state_dict().items()}
+    assert not extractor(clips)["features"].requires_grad
+    for key, value in extractor.state_dict().items():
+        assert torch.equal(value, before[key]), key
+
+
+def test_a_clips_features_do_not_depend_on_its_batch(extractor):
+    clips = random_clips(extractor, clips=3)
+    together = extractor(clips)["features"]
+    alone = torch.cat([extractor(clip[None])["features"] for clip in clips])
+    assert relative_l2(together, alone) < 1e-5
+
+
+def test_an_extractor_leaves_its_input_alone(extractor):
+    clips = random_clips(extractor, clips=1)
+    copy = clips.clone()
+    extractor(clips)
+    assert torch.equal(clips, copy)
+
+
+def test_the_shortest_clip_passes_and_a_shorter_one_is_named(extractor):
+    shortest = extractor.card.min_frames
+    clips = random_clips(extractor, frames=shortest)
+    assert extractor(clips)["features"].isfinite().all()
+    with pytest.raises(ValueError, match=f"needs {shortest} frames or more"):
+        extractor(clips[:, :, : shortest - 1])
+
+
+def test_clips_of_another_shape_or_dtype_are_refused(extractor):
+    clips = random_clips(extractor)
+    with pytest.raises(ValueError, match=r"takes clips \(N, 3, T, H, W\)"):
+        extractor(clips[0])
+    with pytest.raises(ValueError, match=r"takes clips \(N, 3, T, H, W\)"):
+        extractor(clips.transpose(1, 2))
+    with pytest.raises(ValueError, match=r"not torch.uint8"):
+        extractor(clips.to(torch.uint8))
+
+
+def test_normalisation_is_the_cards():
+    seen = []
+
+    class Spy(torch.nn.Module):
+        def forward(self, clips):
+            seen.append(clips)
+            return {}
+
+    for name in models.names():
+        card = models.card(name)
+        clips = torch.rand(1, 3, card.min_frames, 4, 4)
+        models.Extractor(card, Spy(), "spy")(clips)
+        mean, std = np.array([card.mean, card.std])[..., None, None, None]
+        assert relative_l2(seen[-1][0], (clips[0].numpy() - mean) / std) < 1e-6
+
+
+def test_half_precision_weights_take_float_clips():
+    extractor = models.create("s3d_k400").to(torch.bfloat16)
+    clips = random_clips(extractor)
+    exact = models.create("s3d_k400")(clips)["features"]
+    half = extractor(clips)["features"]
+    assert half.dtype == torch.bfloat16
+    assert relative_l2(half.float(), exact) < 0.05
+
+
+# Random weights
+
+
+def test_random_weights_follow_from_the_seed(extractor):
+    name = extractor.card.name
+    clips = random_clips(extractor)
+    first = extractor(clips)["features"]
+    assert extractor.checkpoint == "random-seed-0"
+    assert torch.equal(models.create(name)(clips)["features"], first)
+    other = models.create(name, seed=1)
+    assert other.checkpoint == "random-seed-1"
+    assert relative_l2(other(clips)["features"], first) > 0.1
+
+
+def test_random_weights_tell_clips_apart(extractor):
+    features = extractor(random_clips(extractor))["features"]
+    assert features.isfinite().all()
+    assert relative_l2(features[0], features[1]) > 0.01
+
+
+@pytest.mark.parametrize("checkpoint", [None, S3D.weights], ids=["random", "mapping"])
+def test_creating_a_model_leaves_the_global_generator_alone(checkpoint):
+    torch.manual_seed(123)
+    expected = torch.rand(4)
+    torch.manual_seed(123)
+    models.create("s3d_k400", checkpoint=checkpoint)
+    assert torch.equal(torch.rand(4), expected)
+
+
+# Weights that do not fit
+
+
+def test_a_mapping_is_named_as_the_origin():
+    assert with_recipe_weights(S3D.variant).checkpoint == "mapping"
+
+
+def test_missing_unexpected_and_misshapen_weights_are_all_named():
+    weights = dict(S3D.weights)
+    weights["fc.0.extra"] = weights.pop("base.0.conv_s.weight")
+    weights["fc.0.bias"] = np.zeros(7, np.float32)
+    with pytest.raises(checkpoints.CheckpointError) as caught:
+        models.create("s3d_k400", checkpoint=weights)
+    message = str(caught.value)
+    assert "base.0.conv_s.weight missing" in message
+    assert "fc.0.extra unexpected" in message
+    assert "fc.0.bias (7,), not (400,) of another shape" in message
+
+
+def test_the_checkpoint_of_another_network_gives_a_short_error():
+    with pytest.raises(checkpoints.CheckpointError, match=r"and \d+ more") as caught:
+        models.create("s3d_k400", checkpoint=R2PLUS1D.weights)
+    assert len(str(caught.value)) < 1000
+
+
+def test_only_the_batch_counters_may_be_missing():
+    old = {k: v for k, v in S3D.weights.items() if "num_batches_tracked" not in k}
+    extractor = models.create("s3d_k400", checkpoint=old)
+    assert relative_l2(outputs(extractor, S3D)["logits"], S3D.output("logits")) < 1e-5
+    del old["base.0.bn_s.running_mean"]
+    with pytest.raises(checkpoints.CheckpointError, match="running_mean missing"):
+        models.create("s3d_k400", checkpoint=old)
+
+
+# Names
+
+
+def test_names_are_sorted_and_complete():
+    assert models.names() == ["r2plus1d_18_k400", "s3d_k400", "s3d_k400_video_features"]
+
+
+@pytest.mark.parametrize("golden", sorted({g.variant for g in goldens()}))
+def test_upstream_names_resolve(golden):
+    assert models.resolve(golden) in models.names()
+
+
+def test_the_two_scalings_of_s3d_are_two_variants():
+    author = models.resolve("s3d_kylemin/s3d_kylemin")
+    program = models.resolve("s3d_kylemin/s3d_video_features")
+    assert (author, program) == ("s3d_k400", "s3d_k400_video_features")
+
+
+def test_a_name_resolves_to_itself():
+    assert [models.resolve(name) for name in models.names()] == models.names()
+
+
+@pytest.mark.parametrize("function", [models.card, models.create, models.resolve])
+def test_an_unknown_name_is_answered_with_the_nearest(function):
+    with pytest.raises(KeyError) as caught:
+        function("s3dd_k400")
+    assert isinstance(caught.value, models.UnknownModel)
+    message = "'s3dd_k400' is not in the zoo; did you mean 's3d_k400'?"
+    assert str(caught.value) == message
+
+
+def test_a_name_like_no_other_is_answered_with_the_list():
+    with pytest.raises(models.UnknownModel, match="it has r2plus1d_18_k400, s3d_k400"):
+        models.card("qqqqqqqq")
+
+
+@pytest.mark.parametrize("taken", ["s3d_k400", "s3d_kylemin/s3d_kylemin"])
+def test_a_taken_name_or_alias_is_an_error_and_enters_nothing(taken):
+    new = replace(models.card("s3d_k400"), name="new", aliases=(taken,))
+    with pytest.raises(ValueError, match="in the zoo already"):
+        zoo.register(new)(lambda card: torch.nn.Identity())
+    assert "new" not in models.names()
+
+
+def test_a_registered_builder_gets_its_card(monkeypatch):
+    monkeypatch.setattr(zoo, "_ZOO", {})
+    monkeypatch.setattr(zoo, "_ALIASES", {})
+    card = replace(S3D_CARD, name="tiny", aliases=("upstream/Tiny",))
+    seen = []
+
+    @models.register(card)
+    def tiny(card):
+        seen.append(card)
+        return torch.nn.Identity()
+
+    assert models.create(models.resolve("upstream/Tiny")).card is card
+    assert seen == [card]
+
+
+# Cards
+
+S3D_CARD = models.card("s3d_k400")
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_a_card_is_json_and_says_everything(name):
+    card = models.card(name)
+    record = card.as_dict()
+    assert json.loads(json.dumps(record)) == record
+    assert record["name"] == name
+    assert record["features"]["features"]["dim"] == card.features["features"].dim
+    assert record["checkpoint"]["urls"] == list(card.checkpoint.urls)
+
+
+def test_the_figures_of_the_cards():
+    def figures(name):
+        card = models.card(name)
+        rule = card.resize.short or card.resize.exact
+        return card.frames, card.stride, card.fps, rule, card.crop, card.min_frames
+
+    assert figures("s3d_k400") == (64, 1, 25, 224, 224, 13)
+    assert figures("s3d_k400_video_features") == (64, 1, 25, 224, 224, 13)
+    assert figures("r2plus1d_18_k400") == (16, 1, None, (128, 171), 112, 1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"name": "S3D K400"}, "use a-z"),
+        ({"aliases": ("a", "a")}, "stands twice"),
+        ({"frames": 0}, "frames and stride"),
+        ({"stride": 0}, "frames and stride"),
+        ({"min_frames": 65}, "min_frames"),
+        ({"fps": 0}, "fps"),
+        ({"crop": 225}, "crop fits"),
+        ({"mean": (0.5,)}, "per channel"),
+        ({"std": (0.5, 0.0, 0.5)}, "std is positive"),
+        ({"colour": "BGR"}, "colour"),
+        ({"features": {"logits": S3D_CARD.features["logits"]}}, "no 'features'"),
+        ({"features": {"features": S3D_CARD.features["features"]}}, "no 'logits'"),
+        ({"published": {"top-1": 101}}, "percentage"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_wrong_card_is_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        replace(S3D_CARD, **wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"urls": ("ftp://host/file",)},
+        {"page": "nowhere"},
+        {"file": "../file.pt"},
+        {"sha256": "XYZ"},
+        {"sha256": "91a6"},
+    ],
+    ids=str,
+)
+def test_a_wrong_checkpoint_entry_is_refused(wrong):
+    with pytest.raises(ValueError, match=r"not a"):
+        replace(S3D_CARD.checkpoint, **wrong)
+
+
+def test_a_wrong_resize_or_feature_is_refused():
+    for wrong in ({}, {"short": 224, "exact": (128, 171)}):
+        with pytest.raises(ValueError, match="short or exact"):
+            models.Resize(**wrong)
+    with pytest.raises(ValueError, match="no filter 'cubic'"):
+        models.Resize(short=224, filter="cubic")
+    with pytest.raises(ValueError, match="0 numbers"):
+        models.Feature(0, "nothing")
+
+
+def test_class_names_are_the_400_of_kinetics():
+    names = models.class_names("kinetics400")
+    assert len(names) == len(set(names)) == 400
+    assert (names[0], names[-1]) == ("abseiling", "zumba")
+    with pytest.raises(KeyError, match="kinetics400"):
+        models.class_names("kinetics700")
+
+
+# The command line
+
+
+def command(*arguments) -> subprocess.CompletedProcess:
+    line = [sys.executable, "-m", "models", *arguments]
+    return subprocess.run(line, capture_output=True, text=True, check=False)
+
+
+def test_the_command_lists_the_zoo():
+    lines = command().stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["name", *models.names()]
+    s3d = " ".join(lines[2].split())
+    assert s3d == "s3d_k400 64 1 25 224 1024 8.32 M 72.1 %"
+
+
+def test_the_command_shows_a_card_by_any_of_its_names(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["models", "s3d_kylemin/s3d_kylemin"])
+    __main__.main()
+    card = models.card("s3d_k400")
+    assert json.loads(capsys.readouterr().out) == card.as_dict()
+
+
+def test_the_command_answers_a_wrong_name_in_one_line(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["models", "s3d"])
+    with pytest.raises(SystemExit, match="2"):
+        __main__.main()
+    assert "did you mean 's3d_k400'?" in capsys.readouterr().err
