@@ -19,7 +19,6 @@ REASONS = {
     "no_video_stream": "the file has no pictures, only sound or subtitles",
     "empty": "no frame is inside the file, or inside the annotated segment",
     "corrupt": "decoding failed, or gave fewer frames than the file declares",
-    "too_short": "it is shorter than one window of the model",
     "killed": "a signal ended the program that worked on it (out of memory?)",
 }
 
