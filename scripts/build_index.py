@@ -34,8 +34,8 @@ class AnnotationError(ValueError):
     """The annotations cannot be used; the message says where and what to do."""
 
 
-def walk_folder(root: Path) -> Iterator[Row]:
-    """Yield a row for each file below a folder, in the order of the paths.
+def walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Yield each folder below the root, and it, with the names of its files, sorted.
 
     Links to folders are followed, each folder once.
     """
@@ -48,8 +48,29 @@ def walk_folder(root: Path) -> Iterator[Row]:
             continue
         seen.add(identity)
         subfolders.sort()
-        for name in sorted(names):
-            yield source_row(Path(folder, name), root)
+        yield Path(folder), sorted(names)
+
+
+def walk_folder(root: Path) -> Iterator[Row]:
+    """Yield a row for each file below a folder."""
+    for folder, names in walk(root):
+        for name in names:
+            yield source_row(folder / name, root)
+
+
+def folder_state(root: Path) -> str:
+    """Return a fingerprint that changes when a file below comes, goes or is renamed.
+
+    Any of these changes its folder's time of modification, so that the files themselves
+    need not be looked at. A file that is edited in place is not noticed.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+    """
+    if not root.is_dir():
+        raise FileNotFoundError(f"there is no folder {root}")
+    changes = [(str(folder), folder.stat().st_mtime_ns) for folder, _ in walk(root)]
+    return fingerprint(folders=changes)
 
 
 def source_row(path: Path, root: Path) -> Row:
@@ -184,7 +205,6 @@ def main(argv: list[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--folder", type=Path, help="folder of videos")
     parser.add_argument(
         "--unpacked",
         type=Path,
@@ -198,8 +218,8 @@ def main(argv: list[str] | None = None) -> None:
         type=json.loads,
         required=True,
         metavar="JSON",
-        help="`shards`, `labels`, `annotations` (a file or null) and `columns`, as in"
-        " config/README.md",
+        help="`folder` (or null), `shards`, `labels`, `annotations` and `columns`, as"
+        " in config/README.md",
     )
     parser.add_argument(
         "--index", type=Path, required=True, help="directory to write the index to"
@@ -207,8 +227,8 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     options = arguments.options
     sources = (
-        walk_folder(arguments.folder)
-        if arguments.folder
+        walk_folder(Path(options["folder"]))
+        if options["folder"]
         else tables.read_all(arguments.unpacked)
     )
     by_folder = options["labels"] == "folder"

@@ -20,12 +20,12 @@ class ConfigError(ValueError):
     """The configuration is wrong; the message has a line for each mistake."""
 
 
-def resolve(config: dict, models: list[str]) -> dict:
+def resolve(config: dict, zoo: dict[str, list[str]]) -> dict:
     """Return the configuration with every default filled in.
 
     Args:
         config: as read from YAML; it is not changed.
-        models: names of the zoo's models.
+        zoo: names of the features of each model that there is.
 
     Raises:
         ConfigError: with a line for each mistake: where, what, and what would be right.
@@ -38,7 +38,7 @@ def resolve(config: dict, models: list[str]) -> dict:
     config = with_defaults(config, schema)
     for name, entry in config["models"].items():
         entry["model"] = entry["model"] or name
-    mistakes = list(_mistakes(config, models))
+    mistakes = list(_mistakes(config, zoo))
     if mistakes:
         raise ConfigError("\n".join(mistakes))
     return config
@@ -114,7 +114,7 @@ def _explain(error: jsonschema.ValidationError) -> list[str]:
     return [f"{place}: {error.message}"]
 
 
-def _mistakes(config: dict, models: list[str]) -> Iterator[str]:
+def _mistakes(config: dict, zoo: dict[str, list[str]]) -> Iterator[str]:
     """Yield what the schema cannot tell: names that refer to nothing."""
     encodings = list(config["encodings"])
 
@@ -125,7 +125,10 @@ def _mistakes(config: dict, models: list[str]) -> Iterator[str]:
 
     for name, entry in config["models"].items():
         place = f"models.{name}"
-        yield from check(f"{place}.model", entry["model"], models, "in the zoo")
+        yield from check(f"{place}.model", entry["model"], list(zoo), "in the zoo")
+        outputs = zoo.get(entry["model"], entry["features"])
+        for feature in entry["features"]:
+            yield from check(f"{place}.features", feature, outputs, "a feature of it")
         yield from check(
             f"{place}.encoding", entry["encoding"], encodings, "an encoding"
         )

@@ -117,7 +117,7 @@ def _decoded(
     with ThreadPoolExecutor(settings.threads) as pool:
         workers = [pool.submit(decode) for _ in range(settings.threads)]
         try:
-            while not (ready.empty() and all(worker.done() for worker in workers)):
+            while not (all(worker.done() for worker in workers) and ready.empty()):
                 with contextlib.suppress(queue.Empty):
                     yield ready.get(timeout=0.1)
         finally:

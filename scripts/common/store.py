@@ -37,8 +37,7 @@ def write_part(
     with files.atomic(path) as temporary:
         with h5py.File(temporary, "w") as file:
             write_video(file, video_id, key, arrays)
-        size = temporary.stat().st_size
-    return size
+        return temporary.stat().st_size
 
 
 def keys(path: Path) -> dict[str, str]:
@@ -59,13 +58,12 @@ def merge(
         sources: files with the ids of the videos to take from each.
         provenance: what made the features, as JSON-able values.
     """
-    with files.atomic(target) as temporary:
-        with h5py.File(temporary, "w", libver="latest") as merged:
-            merged.attrs.update(attributes(provenance))
-            for path, video_ids in sources:
-                with h5py.File(path) as source:
-                    for name in map(slug, video_ids):
-                        source.copy(name, merged)
+    with files.atomic(target) as temporary, h5py.File(temporary, "w") as merged:
+        merged.attrs.update(attributes(provenance))
+        for path, video_ids in sources:
+            with h5py.File(path) as source:
+                for name in map(slug, video_ids):
+                    source.copy(name, merged)
 
 
 def attributes(provenance: dict) -> dict[str, str]:

@@ -1,0 +1,58 @@
+from snakemake.utils import min_version
+
+min_version("9.19")
+
+
+# The demo is built where no file given with --configfile names a dataset.
+if "datasets" not in config:
+
+    configfile: f"{workflow.basedir}/config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/acquire.smk"
+include: "rules/index.smk"
+include: "rules/normalise.smk"
+include: "rules/dump.smk"
+include: "rules/lists.smk"
+include: "rules/features.smk"
+include: "rules/aggregate.smk"
+include: "rules/report.smk"
+
+
+# Everything; ends with an error where more videos failed than `max_failed` allows.
+rule all:
+    default_target: True
+    input:
+        expand("results/{dataset}/checked.txt", dataset=DATASETS),
+
+
+# Clean clips in every encoding that something reads.
+rule clips:
+    input:
+        every_clip,
+
+
+# Frames of the encodings under `frames`.
+rule frames:
+    input:
+        every_frame,
+
+
+# Split lists in every format.
+rule lists:
+    input:
+        expand("results/{dataset}/index/videos.tsv", dataset=DATASETS),
+        every_list,
+
+
+# One HDF5 for each dataset and model.
+rule features:
+    input:
+        every_feature,
+
+
+# The reports, whatever failed.
+rule reports:
+    input:
+        expand("results/{dataset}/report.html", dataset=DATASETS),

@@ -1,0 +1,25 @@
+# One HDF5 for each dataset and model.
+
+
+rule aggregate_features:
+    input:
+        lambda wildcards: features_of(wildcards.dataset, wildcards.model),
+    output:
+        features="results/{dataset}/features/{model}.h5",
+        table="results/{dataset}/features/{model}.tsv",
+    log:
+        "logs/aggregate_features/{dataset}.{model}.log",
+    benchmark:
+        "benchmarks/aggregate_features/{dataset}.{model}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=scaled(minutes=120),
+    params:
+        options=lambda wildcards: options("aggregate_features"),
+    message:
+        "Aggregating {wildcards.model} of {wildcards.dataset}"
+    shell:
+        "python -m scripts.aggregate_features --manifests {input:q}"
+        " --features {output.features:q} --table {output.table:q} > {log:q} 2>&1"

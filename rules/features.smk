@@ -1,0 +1,86 @@
+# Features: one HDF5 for each shard and model.
+
+# A compute node may have no way to the internet; the submitting host has.
+localrules:
+    fetch_checkpoint,
+
+
+def checkpoint_file(wildcards):
+    """Return the user's own checkpoint file, where there is one."""
+    checkpoint = MODELS[wildcards.model]["checkpoint"]
+    return [] if checkpoint in ("published", "random") else checkpoint
+
+
+def checkpoint_options(wildcards):
+    """Return which weights a model takes."""
+    entry = MODELS[wildcards.model]
+    keys = ("model", "checkpoint")
+    return options("fetch_checkpoint", **{key: entry[key] for key in keys})
+
+
+def clips_read(wildcards):
+    """Return the manifest of the clips that a model reads."""
+    encoding = MODELS[wildcards.model]["encoding"]
+    return f"results/{wildcards.dataset}/clips/{encoding}/{wildcards.shard}.tsv"
+
+
+def feature_options(wildcards):
+    """Return what features depend on, besides the clips and the weights."""
+    entry = MODELS[wildcards.model]
+    speed = ("checkpoint", "batch_size")
+    values = {key: value for key, value in entry.items() if key not in speed}
+    return options("extract_features", **values)
+
+
+def batch_size(wildcards, input):
+    """Return the windows in a batch; by asking for `input` it is not tracked."""
+    return MODELS[wildcards.model]["batch_size"]
+
+
+rule fetch_checkpoint:
+    input:
+        checkpoint_file,
+    output:
+        "resources/checkpoints/{model}.json",
+    log:
+        "logs/fetch_checkpoint/{model}.log",
+    conda:
+        "../envs/torch.yaml"
+    params:
+        options=checkpoint_options,
+    message:
+        "Fetching the weights of {wildcards.model}"
+    shell:
+        "python -m scripts.fetch_checkpoint --options {params.options:q}"
+        " --directory resources/checkpoints --ticket {output:q} > {log:q} 2>&1"
+
+
+rule extract_features:
+    input:
+        clips=clips_read,
+        ticket="resources/checkpoints/{model}.json",
+    output:
+        "results/{dataset}/features/{model}/{shard}.tsv",
+    log:
+        "logs/extract_features/{dataset}.{model}.{shard}.log",
+    benchmark:
+        "benchmarks/extract_features/{dataset}.{model}.{shard}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: workers
+    resources:
+        gpu=1,
+        mem_mb=scaled(megabytes=12000),
+        runtime=scaled(minutes=240),
+    params:
+        options=feature_options,
+        retry=retry_of,
+        batch_size=batch_size,
+    message:
+        "Extracting {wildcards.model} from shard {wildcards.shard} of"
+        " {wildcards.dataset}"
+    shell:
+        "python -m scripts.extract_features --table {input.clips:q}"
+        " --ticket {input.ticket:q} --manifest {output:q} --threads {threads}"
+        " --batch-size {params.batch_size} --retry {params.retry:q}"
+        " --options {params.options:q} > {log:q} 2>&1"

@@ -1,0 +1,33 @@
+# Clean clips: cut, constant frame rate, scaled, decoded once to verify.
+
+
+def encoding_options(wildcards):
+    """Return what the clips of an encoding depend on."""
+    return options("transcode_clips", **ENCODINGS[wildcards.encoding])
+
+
+rule transcode_clips:
+    input:
+        shard_table,
+    output:
+        "results/{dataset}/clips/{encoding}/{shard}.tsv",
+    log:
+        "logs/transcode_clips/{dataset}.{encoding}.{shard}.log",
+    benchmark:
+        "benchmarks/transcode_clips/{dataset}.{encoding}.{shard}.tsv"
+    conda:
+        "../envs/media.yaml"
+    threads: workers
+    resources:
+        mem_mb=scaled(megabytes=4000),
+        runtime=scaled(minutes=240),
+    params:
+        options=encoding_options,
+        retry=retry_of,
+    message:
+        "Transcoding shard {wildcards.shard} of {wildcards.dataset}"
+        " ({wildcards.encoding})"
+    shell:
+        "python -m scripts.transcode_clips --table {input:q} --manifest {output:q}"
+        " --threads {threads} --retry {params.retry:q} --options {params.options:q}"
+        " > {log:q} 2>&1"

@@ -1,0 +1,67 @@
+# What was built, what is missing and why.
+
+
+def summary_inputs(wildcards):
+    """Return all that the report looks at."""
+    dataset = wildcards.dataset
+    return {
+        "clips": [m for encoding in NEEDED for m in clips_of(dataset, encoding)],
+        "frames": [m for encoding in DUMPED for m in frames_of(dataset, encoding)],
+        "lists": lists_of(dataset),
+        "features": expand(
+            "results/{dataset}/features/{model}.h5", dataset=dataset, model=MODELS
+        ),
+    }
+
+
+rule summarise_dataset:
+    input:
+        unpack(summary_inputs),
+        videos="results/{dataset}/index/videos.tsv",
+    output:
+        page=report(
+            "results/{dataset}/report.html", category="Datasets", labels={"dataset": "{dataset}"}
+        ),
+        failures="results/{dataset}/failures.tsv",
+    log:
+        "logs/summarise_dataset/{dataset}.log",
+    benchmark:
+        "benchmarks/summarise_dataset/{dataset}.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=scaled(minutes=30),
+    params:
+        options=lambda wildcards: options("summarise_dataset"),
+    message:
+        "Summarising {wildcards.dataset}"
+    shell:
+        "python -m scripts.summarise_dataset --dataset {wildcards.dataset}"
+        " --index results/{wildcards.dataset}/index --clips {input.clips:q}"
+        " --frames {input.frames:q} --lists {input.lists:q}"
+        " --features {input.features:q} --benchmarks benchmarks"
+        " --page {output.page:q} --failures {output.failures:q} > {log:q} 2>&1"
+
+
+rule check_failures:
+    input:
+        videos="results/{dataset}/index/videos.tsv",
+        failures="results/{dataset}/failures.tsv",
+        page="results/{dataset}/report.html",
+    output:
+        "results/{dataset}/checked.txt",
+    log:
+        "logs/check_failures/{dataset}.log",
+    conda:
+        "../envs/media.yaml"
+    params:
+        options=lambda wildcards: options(
+            "check_failures", max_failed=DATASETS[wildcards.dataset]["max_failed"]
+        ),
+    message:
+        "Checking how many videos of {wildcards.dataset} failed"
+    shell:
+        "python -m scripts.check_failures --videos {input.videos:q}"
+        " --failures {input.failures:q} --page {input.page:q} --checked {output:q}"
+        " --options {params.options:q} > {log:q} 2>&1"

@@ -1,0 +1,80 @@
+"""Put the features of all shards into one HDF5 file.
+
+Input:  the shards' manifests, with their HDF5 files beside them.
+Output: one HDF5 file with a group for each video (see scripts/common/store.py), and a
+        table with a row for every video of the dataset, those without features too.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tqdm import tqdm
+
+from scripts.common import store, tables
+
+
+class MixedFeatures(ValueError):
+    """Shards hold features that were not made in the same way."""
+
+
+def common_provenance(paths: list[Path]) -> dict:
+    """Return what made the features of all shards.
+
+    Raises:
+        MixedFeatures: two shards differ; the message names what differs.
+    """
+    first = store.provenance(paths[0])
+    for path in paths[1:]:
+        other = store.provenance(path)
+        for name in first:
+            if name != "software" and other.get(name) != first[name]:
+                raise MixedFeatures(
+                    f"{path} was made with {name} = {other.get(name)},"
+                    f" {paths[0]} with {first[name]}; delete both files' .tsv and run"
+                    " snakemake again"
+                )
+    return first
+
+
+def sources(manifests: list[Path]) -> Iterator[tuple[Path, list[str]]]:
+    """Yield each shard's HDF5 file with the ids of its videos."""
+    for manifest in tqdm(manifests, unit="shard", disable=not sys.stderr.isatty()):
+        yield (
+            manifest.with_suffix(".h5"),
+            [row.id for row in tables.read(manifest) if row.ok],
+        )
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Aggregate the features of one dataset and model."""
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.aggregate_features",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--manifests",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="TSV",
+        help="manifests of the shards",
+    )
+    parser.add_argument("--features", type=Path, required=True, help="HDF5 to write")
+    parser.add_argument("--table", type=Path, required=True, help="table to write")
+    arguments = parser.parse_args(argv)
+    manifests = arguments.manifests
+    try:
+        provenance = common_provenance([path.with_suffix(".h5") for path in manifests])
+    except MixedFeatures as error:
+        sys.exit(f"error: {error}")
+    store.merge(arguments.features, sources(manifests), provenance)
+    rows = sorted(tables.read_all(manifests), key=lambda row: row.id)
+    tables.write(arguments.table, rows)
+    print(f"{sum(row.ok for row in rows)} of {len(rows)} videos have features")
+
+
+if __name__ == "__main__":
+    main()

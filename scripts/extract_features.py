@@ -1,0 +1,273 @@
+"""Extract the features of videos with a model of the zoo.
+
+For a shard of a dataset (what the workflow runs):
+    Input:  the clips' manifest, and the ticket of the model's weights.
+    Output: <manifest without .tsv>.h5 with a group for each video, and the manifest.
+
+For a few videos at a prompt:
+    python -m scripts.extract_features --model s3d_k400 --show-pred a.mp4 b.mkv
+writes s3d_k400.h5 (see --output) and prints the most likely classes of each window.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from importlib.metadata import version
+from itertools import groupby
+from pathlib import Path
+
+import models
+from scripts.common import files, runner, store
+from scripts.common.ids import slug
+from scripts.common.runner import Job
+from scripts.common.tables import Failure, Row
+from scripts.common.windows import TAILS, Sampling
+from scripts.fetch_checkpoint import ticket
+
+LIBRARIES = ("torch", "torchvision", "torchcodec", "numpy", "h5py")
+
+
+def complete(options: dict, weights: str) -> dict:
+    """Return the options with the model's own values where they are null.
+
+    Args:
+        options: a model entry of the config.
+        weights: sha256 of the checkpoint, or what the random weights are.
+    """
+    card = models.card(options["model"])
+    stack = options["stack"] or card.frames
+    stride = options["stride"] or card.stride
+    step = options["step"] or stack * stride
+    own = {"stack": stack, "stride": stride, "step": step, "weights": weights}
+    return options | own | {"fps": card.fps}
+
+
+def sampling_of(options: dict) -> Sampling:
+    """Return the windows that complete options ask for."""
+    names = ("stack", "stride", "step", "tail", "fps")
+    return Sampling(**{name: options[name] for name in names})
+
+
+def provenance(options: dict) -> dict:
+    """Return all that made the features, for the attributes of the HDF5 file."""
+    card = models.card(options["model"]).as_dict()
+    libraries = {name: version(name) for name in LIBRARIES}
+    return options | {"card": card, "software": libraries}
+
+
+def compute(
+    rows: Iterable[Row],
+    options: dict,
+    checkpoint: str | None,
+    batch_size: int,
+    threads: int,
+) -> Iterator[tuple[Row, dict | Failure]]:
+    """Yield each row with its arrays by name, or with the reason why it has none."""
+    # Importing torch takes seconds: not before there is a video to do.
+    from scripts.common import extraction
+
+    settings = extraction.Settings(
+        sampling_of(options),
+        tuple(dict.fromkeys(["features", *options["features"]])),
+        options["precision"],
+        options["dtype"],
+        batch_size,
+        threads,
+        extraction.default_device(),
+    )
+    extractor = models.create(options["model"], checkpoint)
+    yield from extraction.extract(rows, extractor, settings)
+
+
+class ShardStore:
+    """The HDF5 file of a shard, and the parts that wait to be merged into it."""
+
+    def __init__(self, job: Job):
+        """Read what the file of an earlier job holds."""
+        self.path = job.manifest.with_suffix(".h5")
+        self.parts = job.folder
+        self._keys = store.keys(self.path)
+
+    def part(self, row: Row) -> Path:
+        """Return where a video's own file is kept until the shard is done."""
+        return self.parts / f"{slug(row.id)}-{row.key}.h5"
+
+    def add(self, row: Row, arrays: dict) -> Row:
+        """Keep a video's arrays and return its finished row."""
+        size = store.write_part(self.part(row), row.id, row.key, arrays)
+        return replace(row, path=str(self.path), bytes=size)
+
+    def holds(self, row: Row) -> bool:
+        """Tell whether a finished row's arrays are there."""
+        return self._keys.get(slug(row.id)) == row.key or self.part(row).exists()
+
+    def merge(self, rows: list[Row], provenance: dict) -> None:
+        """Bring the file to exactly the rows that are ok, and drop the parts."""
+        done = [row for row in rows if row.ok]
+        wanted = {slug(row.id): row.key for row in done}
+        if not self.path.exists() or wanted != self._keys:
+
+            def place(row: Row) -> Path:
+                part = self.part(row)
+                return part if part.exists() else self.path
+
+            sources = (
+                (path, [row.id for row in group])
+                for path, group in groupby(done, place)
+            )
+            store.merge(self.path, sources, provenance)
+        shutil.rmtree(self.parts, ignore_errors=True)
+
+
+def extract_shard(job: Job, checkpoint: str | None, batch_size: int) -> None:
+    """Extract the features of one shard; what is there already is not done again."""
+    kept = ShardStore(job)
+
+    def process(rows: Iterable[Row]) -> Iterator[Row]:
+        for row, result in compute(
+            rows, job.options, checkpoint, batch_size, job.threads
+        ):
+            if isinstance(result, Failure):
+                yield row.failed(result.reason, str(result))
+            else:
+                yield kept.add(row, result)
+
+    def finish(rows: list[Row]) -> None:
+        kept.merge(rows, provenance(job.options))
+
+    runner.run_shard(job, process, kept.holds, finish)
+
+
+def extract_videos(arguments: argparse.Namespace) -> int:
+    """Extract the features of a few videos into one file; return the exit status."""
+    output = arguments.output or Path(f"{arguments.model}.h5")
+    if output.exists():
+        store.provenance(output)  # refuses to replace a file that is not ours
+    paths = list(dict.fromkeys(arguments.videos))
+    rows = [Row(str(path), path=str(path)) for path in paths]
+    weights = ticket(arguments.model, arguments.checkpoint, arguments.cache)
+    options = complete(
+        {
+            "model": arguments.model,
+            "stack": arguments.stack,
+            "stride": arguments.stride,
+            "step": arguments.step,
+            "tail": arguments.tail,
+            "features": ["features", "logits"] if arguments.show_pred else [],
+            "precision": arguments.precision,
+            "dtype": "float32",
+        },
+        weights["weights"],
+    )
+    if weights["file"] is None:
+        print("note: random weights; features and classes mean nothing")
+    failed = 0
+    with files.atomic(output) as temporary, store.h5py.File(temporary, "w") as file:
+        file.attrs.update(store.attributes(provenance(options)))
+        results = compute(
+            rows, options, weights["file"], arguments.batch_size, arguments.threads
+        )
+        for row, result in results:
+            if isinstance(result, Failure):
+                failed += 1
+                print(f"{row.id}: {result.reason}: {result}", file=sys.stderr)
+                continue
+            store.write_video(file, row.id, "", result)
+            windows, width = result["features"].shape
+            print(f"{row.id}: {windows} windows of {width} numbers")
+            if arguments.show_pred:
+                print_classes(result, models.card(arguments.model).classes)
+    print(f"features are in {output}")
+    return 1 if failed else 0
+
+
+def print_classes(arrays: dict, classes: str, most: int = 5) -> None:
+    """Print the most likely classes of each window with their probabilities."""
+    import torch
+
+    names = models.class_names(classes)
+    scores = torch.from_numpy(arrays["logits"]).float().softmax(dim=1)
+    for (start, end), window in zip(arrays["timestamps"], scores, strict=True):
+        print(f"  {start:.2f} s to {end:.2f} s")
+        for value, number in zip(*window.topk(most), strict=True):
+            print(f"    {value:.3f}  {names[number]}")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser for videos at a prompt."""
+    result = argparse.ArgumentParser(
+        prog="python -m scripts.extract_features",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="For a shard: --table --manifest --options --ticket"
+        " [--retry --threads --batch-size].",
+    )
+    result.add_argument("videos", type=Path, nargs="+", metavar="VIDEO")
+    result.add_argument(
+        "--model", required=True, help="name in the zoo; `python -m models` lists them"
+    )
+    result.add_argument(
+        "--checkpoint",
+        default="published",
+        help="`published` (default; downloaded once), `random`, or a file",
+    )
+    result.add_argument(
+        "--cache",
+        type=Path,
+        default=Path("resources/checkpoints"),
+        help="where downloaded weights are kept (default: %(default)s)",
+    )
+    result.add_argument(
+        "--output", type=Path, help="HDF5 file to write (default: MODEL.h5)"
+    )
+    result.add_argument(
+        "--show-pred", action="store_true", help="print the classes of each window"
+    )
+    for name, meaning in (
+        ("--stack", "frames in a window"),
+        ("--stride", "from one frame of a window to the next"),
+        ("--step", "frames from one window to the next (default: one window)"),
+    ):
+        result.add_argument(name, type=int, help=f"{meaning}; else the model's own")
+    result.add_argument("--tail", choices=TAILS, default="drop", help="see windows.py")
+    result.add_argument(
+        "--precision", choices=("float32", "bfloat16", "float16"), default="float32"
+    )
+    add_engine_arguments(result)
+    result.add_argument("--threads", type=int, default=os.cpu_count())
+    return result
+
+
+def add_engine_arguments(to: argparse.ArgumentParser) -> None:
+    """Add the arguments that change the speed and nothing else."""
+    to.add_argument(
+        "--batch-size", type=int, default=4, help="windows at a time (default: 4)"
+    )
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the stage on one shard, or on the videos of the command line."""
+    argv = sys.argv[1:] if argv is None else argv
+    if "--table" not in argv:
+        arguments = parser().parse_args(argv)
+        try:
+            sys.exit(extract_videos(arguments))
+        except (LookupError, ValueError, OSError, RuntimeError) as error:
+            sys.exit(f"error: {error}")
+    shard_parser = argparse.ArgumentParser(prog="python -m scripts.extract_features")
+    runner.add_job_arguments(shard_parser)
+    shard_parser.add_argument("--ticket", type=Path, required=True)
+    add_engine_arguments(shard_parser)
+    arguments = shard_parser.parse_args(argv)
+    job = runner.job_from("extract_features", arguments)
+    weights = json.loads(arguments.ticket.read_text())
+    job = replace(job, options=complete(job.options, weights["weights"]))
+    extract_shard(job, weights["file"], arguments.batch_size)
+
+
+if __name__ == "__main__":
+    main()

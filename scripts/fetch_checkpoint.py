@@ -1,0 +1,71 @@
+"""Get a model's weights ready: download them, or look up the file that is named.
+
+Input:  the name of a model, and which weights: `published`, `random` or a file.
+Output: a small JSON file, the ticket: the model, the file (null for random weights) and
+        the file's sha256. Whatever depends on the weights depends on the ticket.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import models
+from scripts.common import files
+
+SEED = 0
+
+
+def ticket(model: str, checkpoint: str, directory: Path) -> dict:
+    """Return the ticket for a model's weights; published ones are downloaded.
+
+    Args:
+        model: name in the zoo.
+        checkpoint: `published`, `random`, or the path of a file.
+        directory: where downloads are kept.
+
+    Raises:
+        models.CheckpointUnavailable: the download failed; the message says what to do.
+        FileNotFoundError: the file is not there.
+    """
+    if checkpoint == "random":
+        return {"model": model, "file": None, "weights": f"random, seed {SEED}"}
+    if checkpoint == "published":
+        path = models.fetch(models.card(model), directory)
+    else:
+        path = Path(checkpoint)
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no checkpoint {path}")
+    return {"model": model, "file": str(path), "weights": files.sha256(path)}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write the ticket of one model."""
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.fetch_checkpoint",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--options",
+        type=json.loads,
+        required=True,
+        metavar="JSON",
+        help="`model`, and `checkpoint`: `published`, `random` or a file",
+    )
+    parser.add_argument(
+        "--directory", type=Path, required=True, help="where downloads are kept"
+    )
+    parser.add_argument("--ticket", type=Path, required=True, help="JSON file to write")
+    arguments = parser.parse_args(argv)
+    model, checkpoint = (arguments.options[key] for key in ("model", "checkpoint"))
+    try:
+        content = ticket(model, checkpoint, arguments.directory)
+    except (models.CheckpointUnavailable, FileNotFoundError) as error:
+        sys.exit(f"error: {error}")
+    files.write_text(arguments.ticket, json.dumps(content, indent=1) + "\n")
+    print(f"{model}: {content['file'] or content['weights']}")
+
+
+if __name__ == "__main__":
+    main()
