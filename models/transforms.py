@@ -35,9 +35,7 @@ def prepare(frames: Tensor, card: Card) -> Tensor:
         centre_crop(resize(part.float().div_(255), card.resize), card.crop)
         for part in frames.flatten(0, -4).split(CHUNK)
     ]
-    # The two weights of a bilinear pair may add up to a hair more than 1.
-    clips = torch.cat(parts).clamp_(0, 1)
-    return clips.unflatten(0, batch).transpose(-4, -3)
+    return torch.cat(parts).unflatten(0, batch).transpose(-4, -3)
 
 
 def resize(frames: Tensor, rule: Resize) -> Tensor:
