@@ -114,7 +114,7 @@ def render(rows: Iterable[Row], comment: str = "") -> str:
     for row in rows:
         values = [getattr(row, name) for name in COLUMNS]
         # Before Python 3.13 the csv module leaves a carriage return unquoted.
-        odd = "\r" in row.id or "\r" in row.path
+        odd = "\r" in row.id + row.path + row.message
         (quoting_writer if odd else writer).writerow(
             "" if value is None else value for value in values
         )
