@@ -9,41 +9,41 @@
     with torch.inference_mode():
         features = extractor(clip[None])["features"]    # (1, 1024)
 
-Pure PyTorch; imports nothing from the workflow. `python -m models` lists the zoo.
+Pure PyTorch; imports nothing from the workflow. Names and cards need no torch: what
+does is imported at its first use. `python -m models` lists the zoo.
 """
 
-from models import r2plus1d, s3d  # noqa: F401 - a family registers on import
-from models.cards import Card, Checkpoint, Feature, Resize
-from models.checkpoints import CheckpointError, CheckpointUnavailable, fetch
-from models.classes import class_names
-from models.transforms import prepare
-from models.zoo import (
-    Extractor,
-    UnknownModel,
-    card,
-    count_parameters,
-    create,
-    names,
-    register,
-    resolve,
-)
+from importlib import import_module
+
+from models.cards import UnknownModel, card, names, resolve
+from models.cards.base import Card, Checkpoint, Feature, Resize
+
+# What needs torch, and where it stands.
+_LAZY = {
+    "CheckpointError": "models.checkpoints",
+    "CheckpointUnavailable": "models.checkpoints",
+    "Extractor": "models.zoo",
+    "class_names": "models.classes",
+    "count_parameters": "models.zoo",
+    "create": "models.zoo",
+    "fetch": "models.checkpoints",
+    "prepare": "models.transforms",
+}
 
 __all__ = [
     "Card",
     "Checkpoint",
-    "CheckpointError",
-    "CheckpointUnavailable",
-    "Extractor",
     "Feature",
     "Resize",
     "UnknownModel",
     "card",
-    "class_names",
-    "count_parameters",
-    "create",
-    "fetch",
     "names",
-    "prepare",
-    "register",
     "resolve",
+    *_LAZY,
 ]
+
+
+def __getattr__(name: str):
+    if name not in _LAZY:
+        raise AttributeError(f"module 'models' has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)

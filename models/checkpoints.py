@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from models.cards import Card
+from models.cards.base import Card
 
 ATTEMPTS = 4
 """Connections per address; each goes on where the one before it broke off."""

@@ -5,15 +5,9 @@ as trained and published by https://github.com/kylemin/S3D: module names are tho
 that checkpoint's keys.
 """
 
-from dataclasses import replace
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-from models.cards import Card, Checkpoint, Feature, Resize
-from models.classes import class_names
-from models.zoo import register
 
 # The Inception stages. Each starts with a max pool (kernel, stride, padding), then
 # come its blocks: the widths of the four branches, with (reduced, output) for the two
@@ -134,71 +128,3 @@ class S3D(nn.Module):
 
 def _norm(channels: int) -> nn.BatchNorm3d:
     return nn.BatchNorm3d(channels, eps=1e-3)
-
-
-_DRIVE = (
-    "https://drive.google.com/uc?export=download&id=1IysdsJI7UuWazoxFyYvrbO97Lz_EP5H-"
-)
-_TORCHIFIED = (
-    "https://raw.githubusercontent.com/v-iashin/video_features/master/"
-    "models/s3d/checkpoint/S3D_kinetics400_torchified.pt"
-)
-
-S3D_K400 = Card(
-    name="s3d_k400",
-    aliases=("s3d_kylemin/s3d_kylemin",),
-    frames=64,
-    stride=1,
-    fps=25,
-    min_frames=13,
-    resize=Resize(short=224),
-    crop=224,
-    mean=(0.5, 0.5, 0.5),
-    std=(0.5, 0.5, 0.5),
-    features={
-        "features": Feature(
-            1024, "last Inception block, averaged over space and time, before fc"
-        ),
-        "logits": Feature(400, "class scores before softmax"),
-    },
-    checkpoint=Checkpoint(
-        urls=(_DRIVE, _TORCHIFIED),
-        page="https://github.com/kylemin/S3D",
-        file="S3D_kinetics400.pt",
-        size="about 33 MB",
-        layout="state dict, its keys under DataParallel's module.",
-        licence="MIT",
-    ),
-    source="https://github.com/kylemin/S3D",
-    paper="https://arxiv.org/abs/1712.04851",
-    published={"kinetics400 top-1": 72.08, "kinetics400 top-5": 90.35},
-)
-
-
-@register(S3D_K400)
-def s3d_k400(card: Card) -> nn.Module:
-    """S3D as its author evaluates it: pixels in [-1, 1]."""
-    return S3D(classes=len(class_names(card.classes)))
-
-
-@register(
-    replace(
-        S3D_K400,
-        name="s3d_k400_video_features",
-        aliases=("s3d_kylemin/s3d_video_features",),
-        mean=(0.0, 0.0, 0.0),
-        std=(1.0, 1.0, 1.0),
-        checkpoint=replace(
-            S3D_K400.checkpoint,
-            urls=(_TORCHIFIED, _DRIVE),
-            page="https://github.com/v-iashin/video_features",
-            file="S3D_kinetics400_torchified.pt",
-            layout="state dict",
-        ),
-        source="https://github.com/v-iashin/video_features",
-        published={},  # that program publishes features, and no accuracy
-    )
-)
-def s3d_k400_video_features(card: Card) -> nn.Module:
-    """S3D with the same weights as video_features feeds it: pixels in [0, 1]."""
-    return S3D(classes=len(class_names(card.classes)))

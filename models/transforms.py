@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.cards import Card, Resize
+from models.cards.base import Card, Resize
 
 CHUNK = 32
 """Frames resized at once: float copies of whole large frames are what costs memory."""

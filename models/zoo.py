@@ -1,87 +1,25 @@
-"""The registry of the zoo: names, cards and the models built from them.
+"""Models from cards: the network, its weights, and the contract around both.
 
-A family's file registers a builder under its card,
-
-    @register(Card(name="s3d_k400", ...))
-    def s3d_k400(card: Card) -> nn.Module: ...
-
-and the network that it builds takes normalised clips, float (N, C, T, H, W), and
-returns the card's features by name, each (N, dim).
+A network takes normalised clips, float (N, C, T, H, W), and returns the card's features
+by name, each (N, dim).
 """
 
-import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from models import checkpoints
-from models.cards import Card
-
-Builder = Callable[[Card], nn.Module]
-
-_ZOO: dict[str, tuple[Card, Builder]] = {}
-_ALIASES: dict[str, str] = {}  # upstream name -> name
-
-
-class UnknownModel(KeyError):
-    """A name that is not in the zoo; the message proposes the nearest one."""
-
-    def __init__(self, name: str, known: list[str]) -> None:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
-        super().__init__(f"{name!r} is not in the zoo; {hint}")
-
-    def __str__(self) -> str:
-        return self.args[0]  # KeyError would print its repr, in quotes
-
-
-def register(card: Card) -> Callable[[Builder], Builder]:
-    """Enter a builder into the zoo under its card.
-
-    Raises ValueError when the card's name or one of its aliases is taken.
-    """
-
-    def enter(builder: Builder) -> Builder:
-        for name in (card.name, *card.aliases):
-            if name in _ZOO or name in _ALIASES:
-                raise ValueError(f"{name!r} is in the zoo already")
-        _ZOO[card.name] = card, builder
-        _ALIASES.update(dict.fromkeys(card.aliases, card.name))
-        return builder
-
-    return enter
-
-
-def names() -> list[str]:
-    """The names of all variants, sorted."""
-    return sorted(_ZOO)
-
-
-def card(name: str) -> Card:
-    """The card of a variant. Raises `UnknownModel`, a KeyError, with a proposal."""
-    return _entry(name)[0]
-
-
-def resolve(upstream_name: str) -> str:
-    """The variant that an upstream program calls `upstream_name`.
-
-    A variant's own name resolves to itself. Raises `UnknownModel`, a KeyError.
-    """
-    if upstream_name in _ZOO:
-        return upstream_name
-    if upstream_name not in _ALIASES:
-        raise UnknownModel(upstream_name, names() + sorted(_ALIASES))
-    return _ALIASES[upstream_name]
+from models import cards, checkpoints
+from models.cards.base import Card
 
 
 def count_parameters(name: str) -> int:
     """The number of trained numbers in a variant's network."""
-    card, builder = _entry(name)
     with torch.device("meta"):  # shapes only: no memory, no initialisation
-        return sum(p.numel() for p in builder(card).parameters())
+        return sum(p.numel() for p in _network(cards.card(name)).parameters())
 
 
 def create(
@@ -100,12 +38,12 @@ def create(
     checkpoint or does not fit the network, `checkpoints.CheckpointUnavailable` for a
     failed download, and FileNotFoundError.
     """
-    card, builder = _entry(name)
+    card = cards.card(name)
     # The CPU's generator alone is forked and seeded: torch.manual_seed would reseed
     # the accelerators as well, and nothing would put those back.
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        network = builder(card)
+        network = _network(card)
     if checkpoint is None:
         return Extractor(card, network, f"random-seed-{seed}")
     if isinstance(checkpoint, Mapping):
@@ -168,10 +106,9 @@ class Extractor(nn.Module):
         return self.network(clips.to(self.mean.dtype))
 
 
-def _entry(name: str) -> tuple[Card, Builder]:
-    if name not in _ZOO:
-        raise UnknownModel(name, names())
-    return _ZOO[name]
+def _network(card: Card) -> nn.Module:
+    module, builder = card.network.split(":")
+    return getattr(import_module(module), builder)(**card.arguments)
 
 
 def _cache() -> Path:

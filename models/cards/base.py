@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 FILTERS = {
     "bilinear": "bilinear between pixel centres on float pixels, without antialiasing",
@@ -94,6 +95,8 @@ class Card:
     """One variant of the zoo.
 
     name: how the project calls it, `<network>_<classes>` with a suffix if needed.
+    network: what builds it, as "module:function", imported when a model is created.
+    arguments: what the builder is called with.
     aliases: the names that upstream programs use, resolved by `models.resolve`.
     frames: frames of one window.
     stride: distance between neighbouring frames of a window, in frames of the video.
@@ -108,6 +111,8 @@ class Card:
     """
 
     name: str
+    network: str
+    arguments: Mapping[str, Any] = field(hash=False)
     aliases: tuple[str, ...]
     frames: int
     stride: int
@@ -130,6 +135,9 @@ class Card:
             _require(fact, f"card {self.name!r}: {message}")
 
         require(bool(re.fullmatch(r"[a-z0-9_]+", self.name)), "use a-z, 0-9 and _")
+        require(
+            bool(re.fullmatch(r"[\w.]+:\w+", self.network)), "network is module:name"
+        )
         require(len(set(self.aliases)) == len(self.aliases), "an alias stands twice")
         require(self.frames > 0 and self.stride > 0, "frames and stride are 1 or more")
         require(1 <= self.min_frames <= self.frames, "min_frames is in 1..frames")

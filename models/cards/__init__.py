@@ -1,0 +1,69 @@
+"""The registry of the zoo: every variant's card, by name and by upstream name.
+
+A family's file here lists its variants in CARDS; the networks stand in the module of
+the same name beside this folder. Nothing here imports torch: a workflow that is only
+being planned needs names, not networks.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+from models.cards import r2plus1d, s3d
+from models.cards.base import Card
+
+FAMILIES = (r2plus1d, s3d)
+
+
+class UnknownModel(KeyError):
+    """A name that is not in the zoo; the message proposes the nearest one."""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
+        super().__init__(f"{name!r} is not in the zoo; {hint}")
+
+    def __str__(self) -> str:
+        return self.args[0]  # KeyError would print its repr, in quotes
+
+
+def register(cards: Iterable[Card]) -> tuple[dict[str, Card], dict[str, str]]:
+    """Return the cards by name, and the names by alias.
+
+    Raises ValueError when a name or an alias is taken.
+    """
+    by_name: dict[str, Card] = {}
+    by_alias: dict[str, str] = {}
+    for card in cards:
+        for name in (card.name, *card.aliases):
+            if name in by_name or name in by_alias:
+                raise ValueError(f"{name!r} is in the zoo already")
+        by_name[card.name] = card
+        by_alias.update(dict.fromkeys(card.aliases, card.name))
+    return by_name, by_alias
+
+
+_ZOO, _ALIASES = register(card for family in FAMILIES for card in family.CARDS)
+
+
+def names() -> list[str]:
+    """The names of all variants, sorted."""
+    return sorted(_ZOO)
+
+
+def card(name: str) -> Card:
+    """The card of a variant. Raises `UnknownModel`, a KeyError, with a proposal."""
+    if name not in _ZOO:
+        raise UnknownModel(name, names())
+    return _ZOO[name]
+
+
+def resolve(upstream_name: str) -> str:
+    """The variant that an upstream program calls `upstream_name`.
+
+    A variant's own name resolves to itself. Raises `UnknownModel`, a KeyError.
+    """
+    if upstream_name in _ZOO:
+        return upstream_name
+    if upstream_name not in _ALIASES:
+        raise UnknownModel(upstream_name, names() + sorted(_ALIASES))
+    return _ALIASES[upstream_name]
