@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,7 @@ class Frames:
             # Exact seeking scans the file first, so that frame numbers are right.
             self._decoder = VideoDecoder(path, seek_mode="exact", num_ffmpeg_threads=1)
         except (RuntimeError, ValueError) as error:
-            raise Failure("not_video", _first_line(error)) from error
+            raise Failure("not_video", _cause(error)) from error
         about = self._decoder.metadata
         self._begin = about.begin_stream_seconds
         seconds = about.end_stream_seconds - self._begin
@@ -72,7 +73,7 @@ class Frames:
             times = [self._begin + (n + 0.5) / self.fps - 1e-6 for n in numbers]
             return self._decoder.get_frames_played_at(times).data
         except (RuntimeError, ValueError, IndexError) as error:
-            raise Failure("corrupt", _first_line(error)) from error
+            raise Failure("corrupt", _cause(error)) from error
 
 
 def read_windows(path: Path, sampling: Sampling) -> Iterator[Window]:
@@ -97,5 +98,7 @@ def read_windows(path: Path, sampling: Sampling) -> Iterator[Window]:
             kept = {n: frame for n, frame in kept.items() if n >= starts[position + 1]}
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+def _cause(error: Exception) -> str:
+    """Return what went wrong, without where in torchcodec's sources."""
+    text = " ".join(str(error).split())
+    return re.sub(r"^.*\.cpp:\d+, ", "", text) or type(error).__name__

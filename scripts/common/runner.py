@@ -145,7 +145,8 @@ def each(work: Callable[[Row], Row], threads: int) -> Process:
                 if not pending:
                     return
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                for future in done:
+                # Results first: a bug ends the job, and must not lose its neighbours.
+                for future in sorted(done, key=lambda f: f.exception() is not None):
                     yield future.result()
         finally:
             if pending:

@@ -20,6 +20,10 @@ from scripts.common.ids import slug
 FORMAT = "reelset features 1"
 
 
+class NotFeatures(ValueError):
+    """A file is not one of ours."""
+
+
 def write_video(
     group: h5py.Group, video_id: str, key: str, arrays: dict[str, np.ndarray]
 ) -> None:
@@ -80,11 +84,13 @@ def provenance(path: Path) -> dict:
     """Return what made a file's features.
 
     Raises:
-        ValueError: the file is not one of ours.
+        NotFeatures: the file is not one of ours.
     """
+    if not h5py.is_hdf5(path):
+        raise NotFeatures(f"{path} is no HDF5 file")
     with h5py.File(path) as file:
         if file.attrs.get("format") != FORMAT:
-            raise ValueError(f"{path} is not a file of features")
+            raise NotFeatures(f"{path} holds other things than features of ours")
         return json.loads(file.attrs["provenance"])
 
 
