@@ -1,12 +1,6 @@
 # Originals: archives are unpacked below results/<dataset>/originals/<archive>/.
 
 
-def archive_path(wildcards):
-    """Return the path of an archive by its base name."""
-    archives = DATASETS[wildcards.dataset]["source"]["archives"]
-    return next(path for path in archives if Path(path).name == wildcards.archive)
-
-
 rule make_demo:
     output:
         "results/demo/source/videos.zip",

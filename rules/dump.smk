@@ -1,11 +1,6 @@
 # Frames as pictures: results/<dataset>/frames/<encoding>/<shard>/<id>/00001.jpg.
 
 
-def dump_options(wildcards):
-    """Return what dumped frames depend on."""
-    return options("dump_frames", quality=CONFIG["frames"]["quality"])
-
-
 rule dump_frames:
     input:
         "results/{dataset}/clips/{encoding}/{shard}.tsv",

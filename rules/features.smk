@@ -1,41 +1,5 @@
 # Features: one HDF5 for each shard and model.
 
-# A compute node may have no way to the internet; the submitting host has.
-localrules:
-    fetch_checkpoint,
-
-
-def checkpoint_file(wildcards):
-    """Return the user's own checkpoint file, where there is one."""
-    checkpoint = MODELS[wildcards.model]["checkpoint"]
-    return [] if checkpoint in ("published", "random") else checkpoint
-
-
-def checkpoint_options(wildcards):
-    """Return which weights a model takes."""
-    entry = MODELS[wildcards.model]
-    keys = ("model", "checkpoint")
-    return options("fetch_checkpoint", **{key: entry[key] for key in keys})
-
-
-def clips_read(wildcards):
-    """Return the manifest of the clips that a model reads."""
-    encoding = MODELS[wildcards.model]["encoding"]
-    return f"results/{wildcards.dataset}/clips/{encoding}/{wildcards.shard}.tsv"
-
-
-def feature_options(wildcards):
-    """Return what features depend on, besides the clips and the weights."""
-    entry = MODELS[wildcards.model]
-    speed = ("checkpoint", "batch_size")
-    values = {key: value for key, value in entry.items() if key not in speed}
-    return options("extract_features", **values)
-
-
-def batch_size(wildcards, input):
-    """Return the windows in a batch; by asking for `input` it is not tracked."""
-    return MODELS[wildcards.model]["batch_size"]
-
 
 rule fetch_checkpoint:
     input:
@@ -44,6 +8,8 @@ rule fetch_checkpoint:
         "resources/checkpoints/{model}.json",
     log:
         "logs/fetch_checkpoint/{model}.log",
+    # A compute node may have no way to the internet; the submitting host has.
+    localrule: True
     conda:
         "../envs/torch.yaml"
     params:

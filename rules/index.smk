@@ -1,31 +1,6 @@
 # The canonical table and the shards; the one checkpoint of a dataset.
 
 
-def index_inputs(wildcards):
-    """Return what the index is read from: unpacked archives and annotations."""
-    dataset = DATASETS[wildcards.dataset]
-    archives = dataset["source"].get("archives", [])
-    inputs = {
-        "unpacked": [
-            f"results/{wildcards.dataset}/originals/{Path(path).name}.tsv"
-            for path in archives
-        ]
-    }
-    if dataset["annotations"]:
-        inputs["annotations"] = dataset["annotations"]
-    return inputs
-
-
-def index_options(wildcards):
-    """Return what the index depends on; of a folder, when its folders changed."""
-    dataset = DATASETS[wildcards.dataset]
-    keys = ("shards", "labels", "annotations", "columns")
-    values = {key: dataset[key] for key in keys}
-    folder = dataset["source"].get("folder")
-    state = folder_state(Path(folder)) if folder else None
-    return options("build_index", folder=folder, state=state, **values)
-
-
 checkpoint build_index:
     input:
         unpack(index_inputs),

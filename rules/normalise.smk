@@ -1,11 +1,6 @@
 # Clean clips: cut, constant frame rate, scaled, decoded once to verify.
 
 
-def encoding_options(wildcards):
-    """Return what the clips of an encoding depend on."""
-    return options("transcode_clips", **ENCODINGS[wildcards.encoding])
-
-
 rule transcode_clips:
     input:
         shard_table,

@@ -63,12 +63,7 @@ def folder_state(root: Path) -> str:
 
     Any of these changes its folder's time of modification, so that the files themselves
     need not be looked at. A file that is edited in place is not noticed.
-
-    Raises:
-        FileNotFoundError: there is no such folder.
     """
-    if not root.is_dir():
-        raise FileNotFoundError(f"there is no folder {root}")
     changes = [(str(folder), folder.stat().st_mtime_ns) for folder, _ in walk(root)]
     return fingerprint(folders=changes)
 

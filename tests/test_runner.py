@@ -96,8 +96,8 @@ def test_a_killed_job_ends_like_an_undisturbed_one(shard, undisturbed, kill, poi
 
     assert f"{12 - finished} to do, {finished} done before" in output
     assert shard.products() == undisturbed.products()
-    # Only what was in the two workers' hands is begun a second time.
-    assert sum(count - 1 for count in shard.done().values()) <= 2
+    # A worker has one video in hand, and may have begun another one at the signal.
+    assert sum(count - 1 for count in shard.done().values()) <= 4
 
 
 def test_a_job_killed_again_and_again_gets_there(shard, undisturbed):

@@ -1,0 +1,31 @@
+# `make demo` and `make test` do all of their own set-up and print what they do.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+VENV := .venv/bin
+CORES ?= all
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Install what is missing: Python packages, ffmpeg, unar.
+	@./setup.sh
+
+demo: setup ## Build the demo dataset, offline, and say where everything is.
+	@echo "== Building the demo: snakemake --cores $(CORES)"
+	@PATH="$(CURDIR)/$(VENV):$$PATH" snakemake --cores $(CORES)
+	@PATH="$(CURDIR)/$(VENV):$$PATH" python -m scripts.show_results --results results/demo
+
+test: setup ## Check style and run the tests.
+	@echo "== Checking style"
+	@PATH="$(CURDIR)/$(VENV):$$PATH" ruff check .
+	@PATH="$(CURDIR)/$(VENV):$$PATH" ruff format --check .
+	@PATH="$(CURDIR)/$(VENV):$$PATH" snakefmt --check --quiet Snakefile rules
+	@PATH="$(CURDIR)/$(VENV):$$PATH" snakemake --lint
+	@echo "== Running the tests"
+	@PATH="$(CURDIR)/$(VENV):$$PATH" pytest
+
+format: setup ## Bring all files to the house style.
+	@$(VENV)/ruff check --fix . && $(VENV)/ruff format . && $(VENV)/snakefmt Snakefile rules
+
+.PHONY: help setup demo test format
