@@ -261,6 +261,13 @@ def test_damaged_tar_header_is_not_taken_for_the_end(tmp_path):
     assert "end mark" in rows["(rest of videos.bin)"].message
 
 
+def test_checksum_at_the_end_of_gzip_is_compared(tmp_path):
+    data = bytearray(tar_gz([Entry("a.avi", b"0")]))
+    data[-8] ^= 1
+    rows = unpack(data, tmp_path)
+    assert "CRC check failed" in rows["(rest of videos.bin)"].message
+
+
 @pytest.mark.parametrize("write", [rar4, rar5])
 def test_damaged_rar_header_is_told(write, tmp_path):
     entries = [Entry(f"{n}.avi", b"0") for n in range(4)]
@@ -458,6 +465,26 @@ def test_nothing_is_ever_written_outside(names, write):
         assert len(set(written)) == len(written)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from([zip_of, tar_of, tar_gz]),
+    st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), max_size=4),
+    st.floats(0.5, 1),
+)
+def test_any_damage_is_told_in_rows_or_in_one_line(write, changes, kept):
+    entries = [Entry(f"{n}/é{n}.avi", noise(300, n)) for n in range(4)]
+    data = bytearray(write(entries))
+    for place, value in changes:
+        data[int(place * len(data))] = value
+    message = "told in rows"
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            unpack(data[: int(kept * len(data))], Path(folder, "in"))
+        except ArchiveError as error:
+            message = str(error)
+    assert len(message.splitlines()) == 1
+
+
 @given(st.lists(st.one_of(any_name, st.text()), max_size=8))
 def test_plan_keeps_inside_and_apart(names):
     members = [Member(name, 1, 1, None, "", 0) for name in names]
@@ -471,6 +498,12 @@ def test_plan_keeps_inside_and_apart(names):
     text = tables.render(rows)
     assert list(tables.parse(text)) == rows
     hashlib.sha256(text.encode("utf-8", "surrogateescape"))
+
+
+def test_member_without_a_name_is_refused(tmp_path):
+    rows = unpack(zip_of([Entry(""), Entry("a.avi", b"good")]), tmp_path)
+    assert rows["(no name)"].message == "it has no name"
+    assert content(rows) == {"a.avi": b"good"}
 
 
 def test_file_and_folder_of_one_name_do_not_clash(tmp_path):

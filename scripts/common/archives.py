@@ -13,6 +13,7 @@ the caller compares it with what comes out.
 """
 
 import contextlib
+import errno
 import lzma
 import resource
 import shutil
@@ -36,6 +37,8 @@ CHUNK = 1 << 20
 # Videos hardly shrink: what grows so much and becomes so large is a bomb.
 MOST_EXPANSION = 1000
 ALWAYS_ALLOWED = 100_000_000
+# A tar may go on behind its end mark; farther than this nobody looks.
+MOST_PADDING = 100 * CHUNK
 # More would not fit into one command line.
 INDEXES_AT_A_TIME = 10_000
 
@@ -121,13 +124,15 @@ class Zip(Archive):
         super().__init__()
         try:
             self._zip = zipfile.ZipFile(path)
-        except _DAMAGE as error:
+        except (*_DAMAGE, OSError) as error:
+            if isinstance(error, OSError) and not _means_damage(error):
+                raise
             raise ArchiveError(
                 f"{path}: the zip's directory cannot be read ({error}): the file is cut"
                 " or damaged; get it again"
             ) from error
         for info in self._zip.infolist():
-            if not info.is_dir():
+            if not info.filename.endswith("/"):  # is_dir() fails at an empty name
                 self.members.append(
                     Member(
                         info.filename,
@@ -163,7 +168,7 @@ class Tar(Archive):
         try:
             self._tar = tarfile.open(path, "r:*")  # noqa: SIM115
         except (*_DAMAGE, OSError) as error:
-            if isinstance(error, OSError) and error.errno is not None:
+            if isinstance(error, OSError) and not _means_damage(error):
                 raise
             raise ArchiveError(
                 f"{path} is no zip, tar or RAR archive, or is cut at its beginning"
@@ -194,6 +199,11 @@ class Tar(Archive):
         self._tar.fileobj.seek(self._tar.offset)
         if self._tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
             self.damage = "the end mark is missing: the archive is cut or damaged"
+            return
+        # Behind it, gzip has the checksum of all: only reading to the end compares it.
+        for _ in range(MOST_PADDING // CHUNK):
+            if not self._tar.fileobj.read(CHUNK):
+                return
 
     def close(self) -> None:
         self._tar.close()
@@ -219,7 +229,7 @@ class Rar(Archive):
                 " it with `apt-get install unar` or `brew install unar`"
             )
         self._scratch = scratch
-        self._selected: list[Member] | None = None
+        self._selected: list[Member] = []
         self._lock = threading.Lock()
         directory = self._directory(path)
         self._volumes = [Path(volume).absolute() for volume in directory.volumelist()]
@@ -280,9 +290,9 @@ class Rar(Archive):
 
     def _open(self, member: Member) -> BinaryIO:
         with self._lock:
-            if self._selected:
-                self._unpack(self._selected)
-            self._selected = None
+            selected, self._selected = self._selected, []
+            if selected:
+                self._unpack(selected)
         unpacked = self._scratch / "members" / member.name
         inside = unpacked.resolve().is_relative_to(self._scratch.resolve())
         if not inside or not unpacked.is_file():
@@ -305,7 +315,9 @@ class Rar(Archive):
         target.mkdir()
         for volume in self._volumes:
             (source / volume.name).symlink_to(volume)
-        command = ["unar", "-quiet", "-force-overwrite", "-no-directory"]
+        # Where Linux can see to it, unar does not outlive a killed job.
+        command = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+        command += ["unar", "-quiet", "-force-overwrite", "-no-directory"]
         command += ["-no-recursion", "-forks", "skip", "-output-directory", str(target)]
         command += ["-indexes", str(source / self._volumes[0].name)]
         indexes = [str(member.handle) for member in members]
@@ -355,10 +367,17 @@ def _damage_as_failure() -> Iterator[None]:
     except _DAMAGE as error:
         raise Failure("bad_member", f"it cannot be read: {error}") from error
     except OSError as error:
-        # gzip and bz2 raise OSError for damage; the system's errors have a number.
-        if error.errno is not None:
+        if not _means_damage(error):
             raise
         raise Failure("bad_member", f"it cannot be read: {error}") from error
+
+
+def _means_damage(error: OSError) -> bool:
+    """Tell damage from a failing disk.
+
+    gzip and bz2 raise OSError without a number; a wrong offset makes an invalid seek.
+    """
+    return error.errno in (None, errno.EINVAL)
 
 
 @contextlib.contextmanager
