@@ -1,26 +1,40 @@
 # What was built, what is missing and why.
 
 
-def summary_inputs(wildcards):
-    """Return all that the report looks at."""
-    dataset = wildcards.dataset
-    return {
-        "clips": [m for encoding in NEEDED for m in clips_of(dataset, encoding)],
-        "frames": [m for encoding in DUMPED for m in frames_of(dataset, encoding)],
-        "lists": lists_of(dataset),
-        "features": expand(
-            "results/{dataset}/features/{model}.h5", dataset=dataset, model=MODELS
-        ),
-    }
+def all_clips(wildcards):
+    """Return the clips' manifests of all encodings that something reads."""
+    return [m for encoding in NEEDED for m in clips_of(wildcards.dataset, encoding)]
+
+
+def all_frames(wildcards):
+    """Return the frames' manifests of all dumped encodings."""
+    return [m for encoding in DUMPED for m in frames_of(wildcards.dataset, encoding)]
+
+
+def all_features(wildcards):
+    """Return the features' files of all models."""
+    return [f"results/{wildcards.dataset}/features/{model}.h5" for model in MODELS]
+
+
+def folders(stage, encodings):
+    """Return a stage's folders; thousands of manifests overfill a command line."""
+    return lambda wildcards: [
+        f"results/{wildcards.dataset}/{stage}/{encoding}" for encoding in encodings
+    ]
 
 
 rule summarise_dataset:
     input:
-        unpack(summary_inputs),
         videos="results/{dataset}/index/videos.tsv",
+        clips=all_clips,
+        frames=all_frames,
+        lists=lambda wildcards: lists_of(wildcards.dataset),
+        features=all_features,
     output:
         page=report(
-            "results/{dataset}/report.html", category="Datasets", labels={"dataset": "{dataset}"}
+            "results/{dataset}/report.html",
+            category="Datasets",
+            labels={"dataset": "{dataset}"},
         ),
         failures="results/{dataset}/failures.tsv",
     log:
@@ -34,12 +48,14 @@ rule summarise_dataset:
         runtime=scaled(minutes=30),
     params:
         options=lambda wildcards: options("summarise_dataset"),
+        clips=folders("clips", NEEDED),
+        frames=folders("frames", DUMPED),
     message:
         "Summarising {wildcards.dataset}"
     shell:
         "python -m scripts.summarise_dataset --dataset {wildcards.dataset}"
-        " --index results/{wildcards.dataset}/index --clips {input.clips:q}"
-        " --frames {input.frames:q} --lists {input.lists:q}"
+        " --index results/{wildcards.dataset}/index --clips {params.clips:q}"
+        " --frames {params.frames:q} --lists {input.lists:q}"
         " --features {input.features:q} --benchmarks benchmarks"
         " --page {output.page:q} --failures {output.failures:q} > {log:q} 2>&1"
 

@@ -1,0 +1,359 @@
+"""What the tables of a dataset say of it, counted for the report.
+
+The tables are read as streams: of the videos only those that failed, and a few to show,
+are kept in memory.
+"""
+
+import csv
+import heapq
+import re
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import zip_longest
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from scripts.common import store, tables
+from scripts.common.ids import slug
+from scripts.common.tables import Row
+
+PER_CLASS = 24  # videos of a class that may be shown, should others have failed
+COMPARED_CLASSES, COMPARED_VIDEOS = 8, 48
+SPLIT_ORDER = ("train", "val", "test", "all")
+# `path first last label` with any of the separators; the label may be absent.
+LISTED = re.compile(r".*?([ ;,])1\1\d+(?:\1(\d+))?")
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Where and why a video failed first."""
+
+    stage: str
+    status: str
+    message: str
+
+
+Failures = dict[str, Failed]
+
+
+@dataclass
+class Stage:
+    """What one stage made of the dataset, in one encoding or with one model.
+
+    Attributes:
+        rule, name: the rule, and the encoding or model.
+        path: where the results are.
+        videos, failed: how many have a result here, or none.
+        seconds, frames, bytes: sums over the videos; bytes only of what we wrote.
+        lengths: seconds of each video.
+        shapes: how many videos have which width, height and frame rate.
+        shown: rows of the videos that may be shown, by id.
+    """
+
+    rule: str
+    name: str
+    path: Path
+    videos: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    frames: int = 0
+    bytes: int = 0
+    lengths: array = field(default_factory=lambda: array("d"))
+    shapes: Counter = field(default_factory=Counter)
+    shown: dict[str, Row] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """The stage as failures.tsv names it."""
+        return f"{self.rule}/{self.name}"
+
+
+@dataclass
+class Features:
+    """One model's features.
+
+    Attributes:
+        stage: counts; its bytes are those of the file of the dataset and of its shards.
+        provenance: what made them.
+        windows: how many videos have which number of windows.
+        dims: shape of each kind of feature for one window.
+        compared: mean feature of each compared video, by id.
+    """
+
+    stage: Stage
+    provenance: dict
+    windows: Counter = field(default_factory=Counter)
+    dims: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    compared: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def random(self) -> bool:
+        """Tell whether the weights, and with them the features, mean nothing."""
+        return self.provenance["weights"].startswith("random")
+
+    @property
+    def total_windows(self) -> int:
+        """Return the number of windows of all videos."""
+        return sum(windows * videos for windows, videos in self.windows.items())
+
+
+@dataclass
+class Lists:
+    """One set of split lists: its folder, and counts of lines by (class, split)."""
+
+    path: Path
+    lines: Counter = field(default_factory=Counter)
+    missing: int = 0
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """Videos of each split, in the usual order."""
+        totals = Counter()
+        for (_, split), count in self.lines.items():
+            totals[split] += count
+        return {split: totals[split] for split in in_order(totals)}
+
+
+@dataclass
+class Videos:
+    """The index: counts by (class, split), and the videos that may be shown."""
+
+    total: int = 0
+    labels: Counter = field(default_factory=Counter)
+    samples: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+
+    def may_be_shown(self) -> dict[str, str]:
+        """Return the class of each sampled video, by id, in a fixed order."""
+        return {
+            video_id: label
+            for label in sorted(self.samples)
+            for _, video_id in sorted(self.samples[label], reverse=True)
+        }
+
+    def classes(self) -> Counter:
+        """Return the number of videos of each class; videos without one are not in."""
+        totals = Counter()
+        for (label, _), count in self.labels.items():
+            if label:
+                totals[label] += count
+        return totals
+
+
+def in_order(splits: Iterable[str]) -> list[str]:
+    """Return names of splits in the usual order, unusual ones at the end."""
+    usual = {name: place for place, name in enumerate(SPLIT_ORDER)}
+    return sorted(splits, key=lambda name: (usual.get(name, len(usual)), name))
+
+
+def stream(path: Path) -> Iterator[dict[str, str]]:
+    """Yield a table's records without reading it as a whole."""
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        if not file.readline().startswith("# "):
+            file.seek(0)
+        yield from csv.DictReader(file, dialect="excel-tab")
+
+
+def rows_of(paths: Iterable[Path]) -> Iterator[Row]:
+    """Yield the rows of manifests."""
+    for path in paths:
+        yield from map(tables.from_strings, stream(path))
+
+
+def read_index(path: Path, failures: Failures) -> Videos:
+    """Count the videos of videos.tsv, note those that failed and sample the others."""
+    videos = Videos()
+    for record in stream(path):
+        label, split = record["label"], record["split"]
+        videos.total += 1
+        videos.labels[label, split] += 1
+        if record["status"] != "ok":
+            _note(failures, "build_index", tables.from_strings(_row_of(record)))
+            continue
+        sample = videos.samples.setdefault(label, [])
+        entry = (-_number(record["id"]), record["id"])
+        if len(sample) < PER_CLASS:
+            heapq.heappush(sample, entry)
+        else:
+            heapq.heappushpop(sample, entry)
+    return videos
+
+
+def _row_of(record: dict[str, str]) -> dict[str, str]:
+    return {name: text for name, text in record.items() if name in tables.COLUMNS}
+
+
+def _number(video_id: str) -> int:
+    """Return a number by which videos are drawn: names that are alike lie apart."""
+    data = video_id.encode("utf-8", "surrogateescape")
+    return int.from_bytes(blake2b(data, digest_size=8).digest(), "big")
+
+
+def _note(failures: Failures, stage: str, row: Row) -> None:
+    """Note a failed video; manifests pass a failure down, so that the first counts."""
+    message = " ".join(row.message.split())
+    failures.setdefault(row.id, Failed(stage, row.status, message))
+
+
+def count(
+    stage: Stage, rows: Iterable[Row], failures: Failures, samples: dict[str, str]
+) -> Stage:
+    """Count a stage's rows, note what failed and keep the sampled videos' rows."""
+    for row in rows:
+        if not row.ok:
+            stage.failed += 1
+            _note(failures, stage.title, row)
+            continue
+        stage.videos += 1
+        stage.frames += row.frames or 0
+        stage.seconds += row.duration or 0
+        stage.lengths.append(row.duration or 0)
+        stage.shapes[row.width, row.height, row.fps] += 1
+        if row.path.startswith(f"{stage.path}/"):  # else the source itself, not copied
+            stage.bytes += row.bytes or 0
+        if row.id in samples:
+            stage.shown[row.id] = row
+    return stage
+
+
+def read_stage(
+    rule: str,
+    folder: Path,
+    shards: list[str],
+    failures: Failures,
+    samples: dict[str, str],
+) -> Stage:
+    """Count what a folder's manifests say."""
+    manifests = [folder / f"{shard}.tsv" for shard in shards]
+    stage = Stage(rule, folder.name, folder)
+    return count(stage, rows_of(manifests), failures, samples)
+
+
+def read_features(
+    path: Path, shards: list[str], failures: Failures, samples: dict[str, str]
+) -> Features:
+    """Count the features of one model and take those of the compared videos."""
+    stage = Stage("extract_features", path.stem, path)
+    count(stage, rows_of([path.with_suffix(".tsv")]), failures, samples)
+    parts = [path.with_suffix("") / f"{shard}.h5" for shard in shards]
+    stage.bytes = sum(part.stat().st_size for part in [path, *parts] if part.exists())
+    features = Features(stage, store.provenance(path))
+    with h5py.File(path) as file:
+        for group in file.values():
+            features.windows[len(group["features"])] += 1
+        first = next(iter(file.values()), {})
+        features.dims = {
+            name: data.shape[1:] for name, data in first.items() if name != "timestamps"
+        }
+        for video_id in compared_videos(stage.shown, samples):
+            values = file[slug(video_id)]["features"][()].astype(np.float64)
+            features.compared[video_id] = values.mean(axis=0).ravel()
+    return features
+
+
+def compared_videos(shown: Iterable[str], samples: dict[str, str]) -> list[str]:
+    """Return the videos whose features are compared, those of a class together."""
+    by_class = grouped(shown, samples)
+    few = {name: by_class[name] for name in evenly(sorted(by_class), COMPARED_CLASSES)}
+    return spread(few, COMPARED_VIDEOS)
+
+
+def grouped(shown: Iterable[str], samples: dict[str, str]) -> dict[str, list[str]]:
+    """Return the shown ids by class, in the order of the samples."""
+    shown, by_class = set(shown), {}
+    for video_id, label in samples.items():
+        if video_id in shown:
+            by_class.setdefault(label, []).append(video_id)
+    return by_class
+
+
+def evenly(names: list, most: int) -> list:
+    """Return at most so many of a list, evenly over it.
+
+    >>> evenly([1, 2, 3, 4, 5, 6], 3)
+    [1, 3, 5]
+    """
+    few = min(most, len(names))
+    return [names[place * len(names) // few] for place in range(few)]
+
+
+def spread(by_class: dict[str, list[str]], most: int) -> list[str]:
+    """Return at most so many videos, as equal in number of each class as can be.
+
+    >>> spread({"a": ["a1", "a2", "a3"], "b": ["b1"]}, 3)
+    ['a1', 'a2', 'b1']
+    """
+    names = evenly(sorted(by_class), most)
+    turns = zip_longest(*(by_class[name] for name in names))
+    chosen = [video_id for turn in turns for video_id in turn if video_id is not None]
+    chosen = set(chosen[:most])
+    return [v for name in names for v in sorted(by_class[name]) if v in chosen]
+
+
+def read_lists(folder: Path, classes: list[str]) -> Lists:
+    """Count the lines of a folder's lists by split and class."""
+    lists = Lists(folder)
+    for path in sorted(folder.glob("*.txt")):
+        if path.name == "classes.txt":
+            continue
+        lists.lines["", path.stem] = 0  # an empty list is one, too
+        with path.open(encoding="utf-8", errors="surrogateescape") as file:
+            for line in file:
+                fields = LISTED.fullmatch(line.rstrip("\n"))
+                label = classes[int(fields[2])] if fields and fields[2] else ""
+                lists.lines[label, path.stem] += 1
+    lists.missing = len((folder / "missing.tsv").read_bytes().splitlines()) - 1
+    return lists
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How long the jobs of a rule took together, and what the largest one needed."""
+
+    title: str
+    jobs: int
+    seconds: float
+    videos: int
+    memory: float
+
+
+def read_speed(title: str, paths: Iterable[Path], videos: int) -> Speed | None:
+    """Add up benchmark files; None where there is not one."""
+    records = [record for path in paths if path.exists() for record in stream(path)]
+    if not records:
+        return None
+    memory = [record["max_rss"] for record in records]
+    numbers = [float(text) for text in memory if re.fullmatch(r"[\d.]+", text)]
+    return Speed(
+        title,
+        len(records),
+        sum(float(record["s"]) for record in records),
+        videos,
+        max(numbers, default=0) * 2**20,
+    )
+
+
+def read_speeds(
+    benchmarks: Path,
+    dataset: str,
+    shards: list[str],
+    total: int,
+    stages: Iterable[Stage],
+) -> list[Speed]:
+    """Return the speed of each stage that has benchmarks, along the chain."""
+    archives = sorted((benchmarks / "unpack_archive").glob(f"{dataset}.*.tsv"))
+    speeds = [
+        read_speed("unpack_archive", archives, total),
+        read_speed(
+            "build_index", [benchmarks / "build_index" / f"{dataset}.tsv"], total
+        ),
+    ]
+    for stage in stages:
+        folder = benchmarks / stage.rule
+        jobs = [folder / f"{dataset}.{stage.name}.{shard}.tsv" for shard in shards]
+        speeds.append(read_speed(stage.title, jobs, stage.videos))
+    return [speed for speed in speeds if speed]
