@@ -1,0 +1,58 @@
+import pytest
+
+from tests.projects import Project, make_video
+
+CLASSES = ("left", "right")
+
+
+def small_project(folder) -> Project:
+    """A folder of eight short videos in two classes, with splits and one model."""
+    for label in CLASSES:
+        for number in range(4):
+            path = folder / "videos" / label / f"clip {number}.mp4"
+            make_video(path, seed=number)
+    names = [f"{label}/clip {n}.mp4" for label in CLASSES for n in range(4)]
+    (folder / "train.txt").write_text("\n".join(names[:6]) + "\n")
+    (folder / "test.txt").write_text("\n".join(names[6:]) + "\n")
+    project = Project(folder)
+    project.configure(
+        {
+            "datasets": {
+                "small": {
+                    "source": {"folder": "videos"},
+                    "splits": {"own": {"train": "train.txt", "test": "test.txt"}},
+                    "shards": 2,
+                }
+            },
+            "encodings": {"default": {"short_side": 128}},
+            "frames": {"encodings": ["default"]},
+            "models": {
+                "first": {"model": "r2plus1d_18_k400", "checkpoint": "random"},
+                "second": {
+                    "model": "r2plus1d_18_k400",
+                    "checkpoint": "random",
+                    "stack": 8,
+                },
+            },
+        }
+    )
+    return project
+
+
+@pytest.fixture(scope="session")
+def built_once(tmp_path_factory) -> Project:
+    project = small_project(tmp_path_factory.mktemp("small") / "project")
+    project.run()
+    return project
+
+
+@pytest.fixture
+def built(built_once, tmp_path) -> Project:
+    """A small project that is up to date."""
+    return built_once.copy(tmp_path / "project")
+
+
+@pytest.fixture
+def fresh(tmp_path) -> Project:
+    """A small project of which nothing is built."""
+    return small_project(tmp_path / "fresh")

@@ -1,0 +1,92 @@
+"""Only what a change makes stale runs again."""
+
+from tests.projects import Project, make_video
+
+REPORT = {"summarise_dataset/small", "check_failures/small"}
+BOTH = ("00000", "00001")
+
+
+def of_model(model: str) -> set[str]:
+    shards = {f"extract_features/small.{model}.{shard}" for shard in BOTH}
+    return shards | {f"aggregate_features/small.{model}"}
+
+
+def change(project: Project, *path: str, to) -> None:
+    config = project.config
+    place = config
+    for key in path[:-1]:
+        place = place.setdefault(key, {})
+    place[path[-1]] = to
+    project.configure(config)
+
+
+def test_nothing_changed_nothing_runs(built):
+    assert built.executed() == set()
+
+
+def test_a_comment_or_a_key_of_speed_changes_nothing(built):
+    change(built, "models", "first", "batch_size", to=2)
+    with (built.folder / "config.yaml").open("a") as file:
+        file.write("# a comment\n")
+    assert built.executed() == set()
+
+
+def test_a_models_step_concerns_this_model_alone(built):
+    change(built, "models", "second", "step", to=4)
+    assert built.executed() == of_model("second") | REPORT
+
+
+def test_a_models_stack_concerns_this_model_alone(built):
+    change(built, "models", "first", "stack", to=12)
+    expected = {"extract_features": 2, "aggregate_features": 1}
+    assert built.planned("features") == expected | {"features": 1, "total": 4}
+
+
+def test_the_frame_rate_of_an_encoding_concerns_all_after_it(built):
+    change(built, "encodings", "default", "fps", to=12)
+    assert built.planned() == {
+        "transcode_clips": 2,
+        "dump_frames": 2,
+        "write_splits": 1,
+        "extract_features": 4,
+        "aggregate_features": 2,
+        "summarise_dataset": 1,
+        "check_failures": 1,
+        "all": 1,
+        "total": 14,
+    }
+
+
+def test_an_added_video_concerns_its_shard_and_there_itself_alone(built):
+    make_video(built.folder / "videos/left/new.mp4")
+    ran = built.executed("clips", "features")
+    index = built.folder / "results/small/index/videos.tsv"
+    (line,) = [line for line in index.read_text().splitlines() if "new.mp4" in line]
+    shard = line.split("\t")[3]
+    expected = {
+        "build_index/small",
+        f"transcode_clips/small.default.{shard}",
+        *(f"extract_features/small.{model}.{shard}" for model in ("first", "second")),
+        *(f"aggregate_features/small.{model}" for model in ("first", "second")),
+    }
+    assert ran == expected
+    for job in expected:
+        if job.endswith(shard):
+            assert "1 to do, " in built.log(job)
+
+
+def test_a_changed_split_concerns_the_lists(built):
+    names = (built.folder / "train.txt").read_text().splitlines()
+    (built.folder / "train.txt").write_text("\n".join(names[:5]) + "\n")
+    assert built.executed() == {"write_splits/small.ibm.own"} | REPORT
+
+
+def test_a_changed_label_touches_no_clip(built):
+    change(built, "datasets", "small", "labels", to="none")
+    ran = built.executed()
+    assert ran == {"build_index/small", "write_splits/small.ibm.own"} | REPORT
+
+
+def test_a_moved_project_stays_up_to_date(built, tmp_path):
+    built.folder.rename(tmp_path / "moved")
+    assert Project(tmp_path / "moved").executed() == set()
