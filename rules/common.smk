@@ -14,8 +14,12 @@ from scripts.common.config import ConfigError, resolve
 from scripts.common.index import read_shards
 from scripts.common.versions import VERSIONS
 
-# Scripts run as `python -m scripts.<rule>` from any working directory.
-shell.prefix(f"set -euo pipefail; export PYTHONPATH={quote(str(workflow.basedir))}; ")
+# Scripts run as `python -m scripts.<rule>` from any working directory, and know which
+# process to outlive in vain.
+shell.prefix(
+    "set -euo pipefail; export REELSET_SNAKEMAKE=$PPID"
+    f" PYTHONPATH={quote(str(workflow.basedir))}; "
+)
 
 try:
     CONFIG = resolve(

@@ -1,4 +1,4 @@
-"""Which files a rule reads: functions of its wildcards."""
+"""Which files a job reads: functions of its wildcards."""
 
 
 def archive_path(wildcards):
@@ -119,3 +119,18 @@ def every_feature(wildcards):
     return expand(
         "results/{dataset}/features/{model}.h5", dataset=DATASETS, model=MODELS
     )
+
+
+def all_clips(wildcards):
+    """Return the clips' manifests of all encodings that something reads."""
+    return [m for encoding in NEEDED for m in clips_of(wildcards.dataset, encoding)]
+
+
+def all_frames(wildcards):
+    """Return the frames' manifests of all dumped encodings."""
+    return [m for encoding in DUMPED for m in frames_of(wildcards.dataset, encoding)]
+
+
+def all_features(wildcards):
+    """Return the features' files of all models."""
+    return [f"results/{wildcards.dataset}/features/{model}.h5" for model in MODELS]

@@ -74,3 +74,10 @@ def scaled(**amount):
     """Return a resource that grows with each attempt: `scaled(minutes=60)`."""
     (value,) = amount.values()
     return lambda wildcards, attempt: value * attempt
+
+
+def folders(stage, encodings):
+    """Return a stage's folders; thousands of manifests overfill a command line."""
+    return lambda wildcards: [
+        f"results/{wildcards.dataset}/{stage}/{encoding}" for encoding in encodings
+    ]

@@ -1,28 +1,6 @@
 # What was built, what is missing and why.
 
 
-def all_clips(wildcards):
-    """Return the clips' manifests of all encodings that something reads."""
-    return [m for encoding in NEEDED for m in clips_of(wildcards.dataset, encoding)]
-
-
-def all_frames(wildcards):
-    """Return the frames' manifests of all dumped encodings."""
-    return [m for encoding in DUMPED for m in frames_of(wildcards.dataset, encoding)]
-
-
-def all_features(wildcards):
-    """Return the features' files of all models."""
-    return [f"results/{wildcards.dataset}/features/{model}.h5" for model in MODELS]
-
-
-def folders(stage, encodings):
-    """Return a stage's folders; thousands of manifests overfill a command line."""
-    return lambda wildcards: [
-        f"results/{wildcards.dataset}/{stage}/{encoding}" for encoding in encodings
-    ]
-
-
 rule summarise_dataset:
     input:
         videos="results/{dataset}/index/videos.tsv",

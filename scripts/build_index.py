@@ -167,7 +167,9 @@ def checked(entries: Iterable[Entry]) -> list[Entry]:
             slug(row.id)
         except SlugTooLong as error:
             row = row.failed("bad_name", str(error))
-        unique[row.id] = replace(entry, row=row)
+        # Class names stand one a line in classes.txt.
+        label = " ".join(entry.label.split())
+        unique[row.id] = replace(entry, row=row, label=label)
     return [unique[video_id] for video_id in sorted(unique)]
 
 

@@ -16,6 +16,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cached_property
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -28,6 +29,14 @@ from scripts.common.tables import Failure, Row
 from scripts.common.windows import TAILS, Sampling
 from scripts.fetch_checkpoint import ticket
 
+# What a person at a prompt can get wrong; anything else is a bug and shows itself.
+USERS_MISTAKES = (
+    models.UnknownModel,
+    models.CheckpointError,
+    models.CheckpointUnavailable,
+    FileNotFoundError,
+    store.NotFeatures,
+)
 LIBRARIES = ("torch", "torchvision", "torchcodec", "numpy", "h5py")
 
 
@@ -87,10 +96,13 @@ class ShardStore:
     """The HDF5 file of a shard, and the parts that wait to be merged into it."""
 
     def __init__(self, job: Job):
-        """Read what the file of an earlier job holds."""
+        """Nothing is read yet: another job may still hold the shard."""
         self.path = job.manifest.with_suffix(".h5")
         self.parts = job.folder
-        self._keys = store.keys(self.path)
+
+    @cached_property
+    def _keys(self) -> dict[str, str]:
+        return store.keys(self.path)
 
     def part(self, row: Row) -> Path:
         """Return where a video's own file is kept until the shard is done."""
@@ -256,7 +268,7 @@ def main(argv: list[str] | None = None) -> None:
         arguments = parser().parse_args(argv)
         try:
             sys.exit(extract_videos(arguments))
-        except (LookupError, ValueError, OSError, RuntimeError) as error:
+        except USERS_MISTAKES as error:
             sys.exit(f"error: {error}")
     shard_parser = argparse.ArgumentParser(prog="python -m scripts.extract_features")
     runner.add_job_arguments(shard_parser)

@@ -8,8 +8,6 @@ Output: a page that needs nothing but itself, and failures.tsv: each video that 
 """
 
 import argparse
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -249,18 +247,13 @@ def visible(text: str) -> str:
 
 def render_failures(failures: Failures) -> str:
     """Return the text of failures.tsv, sorted by id."""
-    buffer = io.StringIO()
-    form = {"dialect": "excel-tab", "lineterminator": "\n"}
-    writer = csv.writer(buffer, **form)
-    quoting_writer = csv.writer(buffer, **form, quoting=csv.QUOTE_ALL)
-    writer.writerow(("id", "stage", "status", "message"))
-    for video_id in sorted(failures):
-        failed = failures[video_id]
-        # Before Python 3.13 the csv module leaves a carriage return unquoted.
-        (quoting_writer if "\r" in video_id else writer).writerow(
+    return tables.render_records(
+        ("id", "stage", "status", "message"),
+        (
             (video_id, failed.stage, failed.status, failed.message)
-        )
-    return buffer.getvalue()
+            for video_id, failed in sorted(failures.items(), key=lambda item: item[0])
+        ),
+    )
 
 
 def summarise(arguments: argparse.Namespace) -> Summary:

@@ -3,14 +3,16 @@ import pytest
 from tests.projects import Project, make_video
 
 CLASSES = ("left", "right")
+# The features of one model of the small projects.
+SECOND = "results/small/features/second.h5"
 
 
-def small_project(folder) -> Project:
-    """A folder of eight short videos in two classes, with splits and one model."""
+def small_project(folder, **video) -> Project:
+    """A folder of eight short videos in two classes, with splits and two models."""
     for label in CLASSES:
         for number in range(4):
             path = folder / "videos" / label / f"clip {number}.mp4"
-            make_video(path, seed=number)
+            make_video(path, seed=number, **video)
     names = [f"{label}/clip {n}.mp4" for label in CLASSES for n in range(4)]
     (folder / "train.txt").write_text("\n".join(names[:6]) + "\n")
     (folder / "test.txt").write_text("\n".join(names[6:]) + "\n")
@@ -52,7 +54,22 @@ def built(built_once, tmp_path) -> Project:
     return built_once.copy(tmp_path / "project")
 
 
+@pytest.fixture(scope="session")
+def slow_once(tmp_path_factory) -> tuple[Project, Project]:
+    folder = tmp_path_factory.mktemp("slow")
+    fresh = small_project(folder / "fresh", seconds=4, fps=25, size="640x480")
+    built = fresh.copy(folder / "built")
+    built.run("frames", SECOND)
+    return fresh, built
+
+
 @pytest.fixture
-def fresh(tmp_path) -> Project:
-    """A small project of which nothing is built."""
-    return small_project(tmp_path / "fresh")
+def slow(slow_once, tmp_path) -> Project:
+    """A project whose videos take long enough to be interrupted; nothing is built."""
+    return slow_once[0].copy(tmp_path / "slow")
+
+
+@pytest.fixture
+def undisturbed(slow_once) -> Project:
+    """The same, built in peace: clips, frames and the features of `second`."""
+    return slow_once[1]

@@ -55,21 +55,22 @@ class Project:
 
     def start(self, *arguments: str) -> subprocess.Popen:
         """Start the workflow in a process group of its own, as a terminal does."""
-        return subprocess.Popen(
-            self.command(*arguments),
-            cwd=self.folder,
-            env=os.environ | {"PATH": f"{SNAKEMAKE.parent}:{os.environ['PATH']}"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        # A file, since a pipe would be held open by jobs that outlive Snakemake.
+        with (self.folder / "output.txt").open("w") as output:
+            return subprocess.Popen(
+                self.command(*arguments),
+                cwd=self.folder,
+                env=os.environ | {"PATH": f"{SNAKEMAKE.parent}:{os.environ['PATH']}"},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
 
     def run(self, *arguments: str, status: int = 0) -> str:
         """Run the workflow to its end and return what it printed."""
-        process = self.start(*arguments)
-        output, _ = process.communicate()
-        assert process.returncode == status, output
+        returned = self.start(*arguments).wait()
+        output = (self.folder / "output.txt").read_text()
+        assert returned == status, output
         return output
 
     def executed(self, *arguments: str) -> set[str]:
@@ -103,7 +104,7 @@ class Project:
             os.killpg(process.pid, how)
         else:
             process.send_signal(how)
-        process.communicate()
+        process.wait()
         if how == signal.SIGKILL:
             self.run("--unlock")
 

@@ -24,16 +24,15 @@ class Entry:
 
 def render_videos(entries: Iterable[Entry], shards: int) -> str:
     """Return the text of videos.tsv."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, dialect="excel-tab", lineterminator="\n")
-    writer.writerow(("id", *_COLUMNS, "status", "message", "path", "start", "end"))
-    for entry in entries:
+    header = ("id", *_COLUMNS, "status", "message", "path", "start", "end")
+
+    def record(entry: Entry) -> tuple:
         row = entry.row
         shard = shard_name(shard_of(row.id, shards))
-        times = ("" if time is None else time for time in (row.start, row.end))
-        record = (row.id, entry.label, entry.split, shard, row.status, row.message)
-        writer.writerow((*record, row.path, *times))
-    return buffer.getvalue()
+        state = (row.status, row.message, row.path, row.start, row.end)
+        return (row.id, entry.label, entry.split, shard, *state)
+
+    return tables.render_records(header, map(record, entries))
 
 
 def read_videos(path: Path) -> list[Entry]:

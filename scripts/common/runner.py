@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import hashlib
 import json
+import os
 import signal
 import sys
 import time
@@ -27,6 +28,9 @@ from tqdm import tqdm
 from scripts.common import files, journal, processes, tables
 from scripts.common.ids import fingerprint
 from scripts.common.tables import Failure, Row
+
+# Names the variable in which the workflow gives its process id to its jobs.
+PARENT = "REELSET_SNAKEMAKE"
 
 # Takes rows to do, each with the key that its result will bear; yields finished rows.
 Process = Callable[[Iterable[Row]], Iterable[Row]]
@@ -192,6 +196,7 @@ def run_shard(
         while text != (current := tables.read_text(job.table)):
             text = current
             rows = _do_missing(job, list(tables.parse(text)), process, stands, done)
+        _leave_if_abandoned()
         finish(rows)
         done.compact()
         sha = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
@@ -247,6 +252,21 @@ def _work_off(job: Job, todo: list[Row], process: Process, done: journal.Journal
                 raise AssertionError(f"{job.stage} changed the key of {result.id}")
             done.append(result)
             progress.count(result)
+            _leave_if_abandoned()
+
+
+def _leave_if_abandoned() -> None:
+    """Stop when the Snakemake that started the job has died.
+
+    It would never record with which params the manifest was made, and a later change of
+    them would go unseen. The next run takes over where the journal ends.
+    """
+    parent = os.environ.get(PARENT)
+    try:
+        if parent:
+            os.kill(int(parent), 0)
+    except ProcessLookupError:
+        sys.exit("stopped: the snakemake that started this job is gone")
 
 
 class _Progress:

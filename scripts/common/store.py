@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from scripts.common import files
-from scripts.common.ids import slug
+from scripts.common.ids import slug, unslug
 
 FORMAT = "reelset features 1"
 
@@ -29,7 +29,9 @@ def write_video(
 ) -> None:
     """Write one video's arrays into its group of a file."""
     video = group.create_group(slug(video_id))
-    video.attrs.update(id=video_id, key=key)
+    # HDF5 takes no text that is not Unicode; the name of the group is exact.
+    readable = video_id.encode("utf-8", "replace").decode()
+    video.attrs.update(id=readable, key=key)
     for name, array in arrays.items():
         video.create_dataset(name, data=array)
 
@@ -97,5 +99,5 @@ def provenance(path: Path) -> dict:
 def read(path: Path) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
     """Yield each video's id and arrays, sorted by slug."""
     with h5py.File(path) as file:
-        for group in file.values():
-            yield group.attrs["id"], {name: data[()] for name, data in group.items()}
+        for name, group in file.items():
+            yield unslug(name), {key: data[()] for key, data in group.items()}

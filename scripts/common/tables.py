@@ -102,22 +102,23 @@ def from_strings(values: dict[str, str]) -> Row:
 
 
 def render(rows: Iterable[Row], comment: str = "") -> str:
-    """Return the tab-separated text of a table, under an optional `# comment` line."""
+    """Return the text of a table, under an optional `# comment` line."""
+    records = ([getattr(row, name) for name in COLUMNS] for row in rows)
+    return (f"# {comment}\n" if comment else "") + render_records(COLUMNS, records)
+
+
+def render_records(header: Iterable[str], records: Iterable[Iterable]) -> str:
+    """Return tab-separated text that the csv module reads back; None is empty."""
     buffer = io.StringIO()
-    if comment:
-        buffer.write(f"# {comment}\n")
-    writer = csv.writer(buffer, dialect="excel-tab", lineterminator="\n")
-    quoting_writer = csv.writer(
-        buffer, dialect="excel-tab", lineterminator="\n", quoting=csv.QUOTE_ALL
-    )
-    writer.writerow(COLUMNS)
-    for row in rows:
-        values = [getattr(row, name) for name in COLUMNS]
+    settings = {"dialect": "excel-tab", "lineterminator": "\n"}
+    plain = csv.writer(buffer, **settings)
+    quoting = csv.writer(buffer, **settings, quoting=csv.QUOTE_ALL)
+    plain.writerow(header)
+    for record in records:
+        values = ["" if value is None else value for value in record]
         # Before Python 3.13 the csv module leaves a carriage return unquoted.
-        odd = "\r" in row.id + row.path + row.message
-        (quoting_writer if odd else writer).writerow(
-            "" if value is None else value for value in values
-        )
+        odd = any("\r" in value for value in values if isinstance(value, str))
+        (quoting if odd else plain).writerow(values)
     return buffer.getvalue()
 
 
