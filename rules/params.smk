@@ -56,6 +56,8 @@ def feature_options(wildcards):
     entry = MODELS[wildcards.model]
     speed = ("checkpoint", "batch_size")
     values = {key: value for key, value in entry.items() if key not in speed}
+    # The file of features says how its clips were encoded.
+    values["encoding"] = {"name": entry["encoding"], **ENCODINGS[entry["encoding"]]}
     return options("extract_features", **values)
 
 

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from scripts.common import files, index, tables
+from scripts.common.ids import slug
 from scripts.common.index import Entry
 from scripts.common.tables import Row
 
@@ -182,7 +183,8 @@ def main(argv: list[str] | None = None) -> None:
         )
     except SplitError as error:
         sys.exit(f"error: {error}")
-    texts = {f"{split}.txt": text for split, text in lists.items()}
+    # The annotations name the splits: slugged, none leads out of the folder.
+    texts = {f"{slug(split)}.txt": text for split, text in lists.items()}
     texts |= {"classes.txt": "".join(f"{c}\n" for c in classes), "missing.tsv": missing}
     write_lists(arguments.lists, texts)
     for split, text in lists.items():

@@ -54,4 +54,4 @@ def read_shards(path: Path) -> list[str]:
 
 def read_classes(path: Path) -> list[str]:
     """Return the class names of classes.txt; the index in the list is the class."""
-    return path.read_text(encoding="utf-8").splitlines()
+    return tables.read_text(path).split("\n")[:-1]

@@ -1,0 +1,233 @@
+"""Features at a prompt, and the files of shards and datasets."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from scripts import aggregate_features, extract_features
+from scripts.common import store, tables
+from scripts.common.tables import Row
+from tests.projects import ROOT, make_video
+from tests.recipe import MEDIA
+
+MODEL = "r2plus1d_18_k400"
+
+
+def prompt(folder: Path, *arguments, status: int = 0) -> str:
+    """Type the command and return what it prints."""
+    command = [sys.executable, "-m", "scripts.extract_features", *map(str, arguments)]
+    result = subprocess.run(
+        command,
+        cwd=folder,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    output = result.stdout + result.stderr
+    assert result.returncode == status, output
+    return output
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("videos")
+    make_video(folder / "a.mp4", seconds=2, fps=20)
+    make_video(folder / "b.mkv", seconds=0.3, fps=20)
+    (folder / "c.mp4").write_text("no video")
+    return folder
+
+
+def test_videos_at_a_prompt(videos, tmp_path):
+    output = prompt(
+        tmp_path,
+        *("--model", MODEL, "--checkpoint", "random", "--show-pred"),
+        *(videos / name for name in ("a.mp4", "b.mkv", "c.mp4")),
+        status=1,
+    )
+    assert "random weights; features and classes mean nothing" in output
+    assert f"{videos / 'a.mp4'}: 2 windows of 512 numbers" in output
+    assert "  0.80 s to 1.60 s\n    0." in output
+    assert f"{videos / 'c.mp4'}: not_video" in output
+    assert output.count("\n    ") == 3 * 5
+    found = dict(store.read(tmp_path / f"{MODEL}.h5"))
+    assert {Path(name).name: a["features"].shape for name, a in found.items()} == {
+        "a.mp4": (2, 512),
+        "b.mkv": (1, 512),
+    }
+    about = store.provenance(tmp_path / f"{MODEL}.h5")
+    assert (about["stack"], about["step"], about["weights"]) == (
+        16,
+        16,
+        "random, seed 0",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "s3dd_k400"], "did you mean 's3d_k400'?"),
+        (["--model", MODEL, "--checkpoint", "no.pt"], "there is no checkpoint no.pt"),
+        (
+            ["--model", MODEL, "--checkpoint", "random", "--output", "mine.txt"],
+            "mine.txt is no HDF5 file",
+        ),
+    ],
+)
+def test_a_mistake_at_a_prompt_is_one_line(videos, tmp_path, arguments, message):
+    (tmp_path / "mine.txt").write_text("precious")
+    output = prompt(tmp_path, *arguments, videos / "a.mp4", status=1)
+    assert message in output
+    assert "Traceback" not in output
+    assert (tmp_path / "mine.txt").read_text() == "precious"
+
+
+def test_the_help_teaches(tmp_path):
+    output = prompt(tmp_path, "--help")
+    assert "--model s3d_k400 --show-pred a.mp4 b.mkv" in output
+
+
+@pytest.mark.skipif(not MEDIA.is_dir(), reason="no folder of real videos at hand")
+def test_real_videos_of_many_kinds_at_a_prompt(tmp_path):
+    videos = sorted(p for p in MEDIA.iterdir() if p.suffix in (".mp4", ".avi", ".mkv"))
+    arguments = ["--model", MODEL, "--checkpoint", "random", "--stack", "8"]
+    prompt(tmp_path, *arguments, "--step", "64", *videos)
+    found = dict(store.read(tmp_path / f"{MODEL}.h5"))
+    assert sorted(found) == [str(path) for path in videos]
+    for arrays in found.values():
+        assert np.isfinite(arrays["features"]).all()
+        assert arrays["features"].std() > 0
+
+
+def shard(folder: Path, name: str, numbers: range, weights: str = "w") -> Path:
+    """Write a shard's features: a video for each number, each of that many windows."""
+    about = {"model": MODEL, "weights": weights, "software": {}}
+    rows = []
+    for n in numbers:
+        arrays = {"features": np.full((n, 4), n, np.float32)}
+        store.write_part(folder / f"{n}.h5", f"run/{n}.mp4", f"k{n}", arrays)
+        rows.append(Row(f"run/{n}.mp4", key=f"k{n}"))
+    sources = [(folder / f"{n}.h5", [f"run/{n}.mp4"]) for n in numbers]
+    manifest = folder / f"{name}.tsv"
+    store.merge(manifest.with_suffix(".h5"), sources, about)
+    tables.write(manifest, [*rows, Row(f"bad{name}", "corrupt", "cut")])
+    return manifest
+
+
+def aggregate(folder: Path, manifests: list[Path]) -> None:
+    aggregate_features.main(
+        ["--features", str(folder / "all.h5"), "--table", str(folder / "all.tsv")]
+        + ["--manifests", *map(str, manifests)]
+    )
+
+
+def test_one_file_holds_the_features_of_all_shards(tmp_path):
+    manifests = [
+        shard(tmp_path, "00000", range(1, 4)),
+        shard(tmp_path, "00001", range(4, 6)),
+        shard(tmp_path, "00002", range(0)),
+    ]
+    aggregate(tmp_path, manifests)
+    found = dict(store.read(tmp_path / "all.h5"))
+    assert sorted(found) == [f"run/{n}.mp4" for n in range(1, 6)]
+    for n in range(1, 6):
+        assert found[f"run/{n}.mp4"]["features"].tolist() == [[n] * 4] * n
+    assert store.provenance(tmp_path / "all.h5")["weights"] == "w"
+    with h5py.File(tmp_path / "all.h5") as file:
+        assert file["run+3.mp4"].attrs["id"] == "run/3.mp4"
+    rows = tables.read(tmp_path / "all.tsv")
+    assert [row.status for row in rows] == ["corrupt"] * 3 + ["ok"] * 5
+
+
+def test_shards_made_with_other_weights_are_not_mixed(tmp_path):
+    manifests = [
+        shard(tmp_path, "00000", range(1, 3)),
+        shard(tmp_path, "00001", range(3, 4), weights="others"),
+    ]
+    with pytest.raises(SystemExit, match=r"00001\.h5 was made with weights = others"):
+        aggregate(tmp_path, manifests)
+    assert not (tmp_path / "all.h5").exists()
+
+
+def test_an_id_that_is_no_unicode_keeps_its_name(tmp_path):
+    store.write_part(tmp_path / "a.h5", "\udcff.mp4", "k", {"features": np.zeros(3)})
+    ((name, _),) = store.read(tmp_path / "a.h5")
+    assert name == "\udcff.mp4"
+
+
+OPTIONS = {
+    "version": 1,
+    "model": MODEL,
+    "encoding": "default",
+    "stack": 4,
+    "stride": None,
+    "step": 8,
+    "tail": "drop",
+    "features": ["features"],
+    "precision": "float32",
+    "dtype": "float32",
+}
+
+
+class Shard:
+    """A shard of clips on which the real stage is run in this process."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.rows = []
+        for n in range(3):
+            make_video(folder / f"{n}.mp4", seconds=1, fps=16, seed=n)
+            self.rows.append(Row(f"v{n}", path=str(folder / f"{n}.mp4"), key=f"k{n}"))
+        ticket = {"model": MODEL, "file": None, "weights": "random, seed 0"}
+        (folder / "ticket.json").write_text(json.dumps(ticket))
+
+    def run(self, capsys, rows=None, **options) -> str:
+        tables.write(self.folder / "clips.tsv", rows or self.rows)
+        extract_features.main(
+            ["--table", str(self.folder / "clips.tsv")]
+            + ["--ticket", str(self.folder / "ticket.json")]
+            + ["--manifest", str(self.folder / "features/00000.tsv")]
+            + ["--options", json.dumps(OPTIONS | options)]
+        )
+        return capsys.readouterr().out
+
+    @property
+    def features(self) -> dict:
+        return dict(store.read(self.folder / "features/00000.h5"))
+
+
+def test_a_shard_is_done_once_and_added_to(tmp_path, capsys):
+    shard = Shard(tmp_path)
+    assert "2 to do, 0 done before" in shard.run(capsys, shard.rows[:2])
+    first = shard.features
+    assert first["v0"]["features"].shape == (2, 512)
+    assert "1 to do, 2 done before" in shard.run(capsys)
+    assert sorted(shard.features) == ["v0", "v1", "v2"]
+    np.testing.assert_array_equal(
+        shard.features["v0"]["features"], first["v0"]["features"]
+    )
+    assert "0 to do, 3 done before" in shard.run(capsys)
+    assert "0 to do, 1 done before" in shard.run(capsys, shard.rows[2:])
+    assert sorted(shard.features) == ["v2"]
+    names = {path.name for path in (tmp_path / "features").iterdir()}
+    assert names == {f"00000.{x}" for x in ("h5", "tsv", "journal", "lock")}
+
+
+def test_other_windows_are_other_features(tmp_path, capsys):
+    shard = Shard(tmp_path)
+    shard.run(capsys)
+    assert "3 to do, 0 done before" in shard.run(capsys, step=4)
+    assert shard.features["v0"]["features"].shape == (4, 512)
+    assert store.provenance(tmp_path / "features/00000.h5")["step"] == 4
+
+
+def test_a_lost_file_of_features_is_made_again(tmp_path, capsys):
+    shard = Shard(tmp_path)
+    shard.run(capsys)
+    (tmp_path / "features/00000.h5").unlink()
+    assert "3 to do, 0 done before" in shard.run(capsys)
+    assert sorted(shard.features) == ["v0", "v1", "v2"]
