@@ -20,7 +20,7 @@ test: setup ## Check style and run the tests.
 	@echo "== Checking style"
 	@PATH="$(CURDIR)/$(VENV):$$PATH" ruff check .
 	@PATH="$(CURDIR)/$(VENV):$$PATH" ruff format --check .
-	@PATH="$(CURDIR)/$(VENV):$$PATH" snakefmt --check --quiet Snakefile rules
+	@PATH="$(CURDIR)/$(VENV):$$PATH" snakefmt --check Snakefile rules
 	@PATH="$(CURDIR)/$(VENV):$$PATH" snakemake --lint
 	@echo "== Running the tests"
 	@PATH="$(CURDIR)/$(VENV):$$PATH" pytest

@@ -28,10 +28,12 @@ try:
 except ConfigError as error:
     sys.exit(f"error in the configuration:\n{error}")
 
-# With conda the environments bring the programs; elsewhere the job's machine counts.
+missing = preflight.missing_folders(CONFIG)
+# With conda the environments bring the programs; on a cluster its nodes have them.
 if workflow.local_exec and not workflow.deployment_settings.deployment_method:
-    if missing := preflight.missing_programs(preflight.needed_programs(CONFIG)):
-        sys.exit("\n".join(missing))
+    missing += preflight.missing_programs(preflight.needed_programs(CONFIG))
+if missing:
+    sys.exit("\n".join(missing))
 
 DATASETS = CONFIG["datasets"]
 ENCODINGS = CONFIG["encodings"]

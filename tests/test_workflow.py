@@ -109,6 +109,13 @@ def test_a_mistake_in_the_config_is_told_before_anything_runs(tmp_path):
     assert not (tmp_path / "results").exists()
 
 
+def test_a_missing_folder_is_told_before_anything_runs(tmp_path):
+    project = Project(tmp_path)
+    project.configure({"datasets": {"x": {"source": {"folder": "/no/such"}}}})
+    expected = "datasets.x.source.folder: there is no folder '/no/such'"
+    assert expected in project.run(status=1)
+
+
 def test_a_missing_program_is_told_before_anything_runs(tmp_path, monkeypatch):
     programs = tmp_path / "bin"
     programs.mkdir()

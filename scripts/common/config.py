@@ -138,9 +138,6 @@ def _mistakes(config: dict, zoo: dict[str, list[str]]) -> Iterator[str]:
         "lists.encoding", config["lists"]["encoding"], encodings, "an encoding"
     )
     for name, dataset in config["datasets"].items():
-        folder = dataset["source"].get("folder")
-        if folder and not Path(folder).is_dir():
-            yield f"datasets.{name}.source.folder: there is no folder '{folder}'"
         for reason in dataset["retry"]:
             yield from check(
                 f"datasets.{name}.retry", reason, list(REASONS), "a reason"

@@ -1,6 +1,7 @@
-"""Programs that a build needs, looked for before anything runs."""
+"""What a build needs of the machine, looked for before anything runs."""
 
 import shutil
+from pathlib import Path
 
 # What provides a program where conda does not.
 PACKAGES = {"ffmpeg": "ffmpeg", "ffprobe": "ffmpeg", "unar": "unar"}
@@ -22,4 +23,17 @@ def missing_programs(programs: list[str]) -> list[str]:
         " or run snakemake with --use-conda"
         for program in programs
         if shutil.which(program) is None
+    ]
+
+
+def missing_folders(config: dict) -> list[str]:
+    """Return a line for each folder of videos that is not there."""
+    folders = {
+        name: dataset["source"].get("folder")
+        for name, dataset in config["datasets"].items()
+    }
+    return [
+        f"datasets.{name}.source.folder: there is no folder '{folder}'"
+        for name, folder in folders.items()
+        if folder and not Path(folder).is_dir()
     ]
