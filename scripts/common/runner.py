@@ -18,7 +18,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,7 +33,7 @@ from scripts.common.tables import Failure, Row
 PARENT = "REELSET_SNAKEMAKE"
 
 # Takes rows to do, each with the key that its result will bear; yields finished rows.
-Process = Callable[[Iterable[Row]], Iterable[Row]]
+Process = Callable[[Iterable[Row]], Generator[Row]]
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ def run_shard(
         files.remove_leftovers(job.folder)
         files.remove_leftovers(job.folder.parent, f"{job.folder.name}.*")
         done = journal.Journal(job.manifest.with_suffix(".journal"))
-        text = ""
+        text = None
         # An edit during the job would pass for what the job has read: look again.
         while text != (current := tables.read_text(job.table)):
             text = current
@@ -204,7 +204,13 @@ def run_shard(
     return rows
 
 
-def _do_missing(job, inputs, process, stands, done) -> list[Row]:
+def _do_missing(
+    job: Job,
+    inputs: list[Row],
+    process: Process,
+    stands: Callable[[Row], bool],
+    done: journal.Journal,
+) -> list[Row]:
     """Work off the rows without a result; return the results of all rows."""
     todo = [row for row in inputs if row.ok and not _finished(job, row, done, stands)]
     kept = sum(row.ok for row in inputs) - len(todo)
@@ -231,14 +237,18 @@ def _has_result(job: Job, row: Row, done: journal.Journal) -> bool:
     return row.ok and row.id in done.rows and done.rows[row.id].key == job.key(row)
 
 
-def _finished(job: Job, row: Row, done: journal.Journal, stands) -> bool:
+def _finished(
+    job: Job, row: Row, done: journal.Journal, stands: Callable[[Row], bool]
+) -> bool:
     if not _has_result(job, row, done):
         return False
     result = done.rows[row.id]
     return stands(result) if result.ok else result.status not in job.retry
 
 
-def _work_off(job: Job, todo: list[Row], process: Process, done: journal.Journal):
+def _work_off(
+    job: Job, todo: list[Row], process: Process, done: journal.Journal
+) -> None:
     """Do the rows, journal each result and show the progress."""
     if not todo:
         return
@@ -265,7 +275,7 @@ def _leave_if_abandoned() -> None:
     try:
         if parent:
             os.kill(int(parent), 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):  # or its number is somebody else's
         sys.exit("stopped: the snakemake that started this job is gone")
 
 
