@@ -47,6 +47,7 @@ rule check_failures:
         "results/{dataset}/checked.txt",
     log:
         "logs/check_failures/{dataset}.log",
+    retries: 0
     conda:
         "../envs/media.yaml"
     params:
