@@ -14,7 +14,7 @@ setup: ## Install what is missing: Python packages, ffmpeg, unar.
 demo: setup ## Build the demo dataset, offline, and say where everything is.
 	@echo "== Building the demo: snakemake --cores $(CORES)"
 	@PATH="$(CURDIR)/$(VENV):$$PATH" snakemake --cores $(CORES)
-	@PATH="$(CURDIR)/$(VENV):$$PATH" python -m scripts.show_results --results results/demo
+	@PATH="$(CURDIR)/$(VENV):$$PATH" python -m scripts.show_results results/demo
 
 test: setup ## Check style and run the tests.
 	@echo "== Checking style"

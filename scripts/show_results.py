@@ -1,39 +1,53 @@
-"""Say what a build has made of a dataset, and where it is.
+"""Say what a build has made of a dataset so far, and where it is; also while it runs.
 
 Input:  the dataset's folder below results/.
 Output: lines on the terminal.
 """
 
 import argparse
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.common import store, tables
+from scripts.common import store
+from scripts.common.journal import Journal
 
 
-def describe_features(path: Path) -> str:
-    """Return a line about one HDF5 file of features."""
-    about = store.provenance(path)
-    rows = tables.read(path.with_suffix(".tsv"))
-    done = sum(row.ok for row in rows)
-    note = ""
-    if about["weights"].startswith("random"):
-        note = " (random weights: they mean nothing)"
-    return f"{path}: {done} of {len(rows)} videos{note}"
+def finished(folder: Path) -> int:
+    """Return how many videos the journals in a stage's folder hold as done."""
+    journals = (Journal(path) for path in folder.glob("*.journal"))
+    return sum(row.ok for journal in journals for row in journal.rows.values())
 
 
-def describe(results: Path) -> list[str]:
-    """Return the lines about one dataset; what is not there is left out."""
-    lines = [f"Features  {describe_features(p)}" for p in results.glob("features/*.h5")]
-    for folder in sorted(results.glob("splits/*/*")):
-        names = ", ".join(sorted(path.name for path in folder.glob("*.txt")))
-        lines.append(f"Lists     {folder}/ ({names})")
+def videos(results: Path) -> int:
+    """Return the number of videos in a dataset's index."""
+    lines = (results / "index" / "shards.tsv").read_text().splitlines()[1:]
+    return sum(int(line.split("\t")[1]) for line in lines)
+
+
+def describe(results: Path) -> Iterator[str]:
+    """Yield a line for each thing that a dataset's build has made."""
+    total = videos(results)
     for name, what in (("clips", "Clips"), ("frames", "Frames")):
-        lines += [f"{what:<9} {folder}/" for folder in results.glob(f"{name}/*")]
-    checked = results / "checked.txt"
-    if checked.exists():
-        lines.append(f"Failures  {results / 'failures.tsv'}: {checked.read_text()}")
-    lines.append(f"Report    {results / 'report.html'}")
-    return [line.rstrip() for line in lines]
+        for folder in sorted(results.glob(f"{name}/*/")):
+            yield f"{what:<9} {folder}/: {finished(folder)} of {total} videos"
+    for folder in sorted(results.glob("features/*/")):
+        done = f"{finished(folder)} of {total} videos"
+        path = folder.with_suffix(".h5")
+        if not path.exists():
+            yield f"Features  {folder}/: {done}, not put together yet"
+        elif store.provenance(path)["weights"].startswith("random"):
+            yield f"Features  {path}: {done} (random weights: they mean nothing)"
+        else:
+            yield f"Features  {path}: {done}"
+    for folder in sorted(results.glob("splits/*/*/")):
+        names = ", ".join(sorted(path.name for path in folder.glob("*.txt")))
+        yield f"Lists     {folder}/ ({names})"
+    if (results / "checked.txt").exists():
+        verdict = (results / "checked.txt").read_text().strip()
+        yield f"Failures  {results / 'failures.tsv'}: {verdict}"
+    if (results / "report.html").exists():
+        yield f"Report    {results / 'report.html'}"
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -43,10 +57,11 @@ def main(argv: list[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--results", type=Path, required=True, help="for example results/demo"
-    )
-    print("\n".join(describe(parser.parse_args(argv).results)))
+    parser.add_argument("results", type=Path, help="for example results/demo")
+    results = parser.parse_args(argv).results
+    if not (results / "index" / "shards.tsv").exists():
+        sys.exit(f"error: {results} has no index; is it a dataset's folder?")
+    print("\n".join(describe(results)))
 
 
 if __name__ == "__main__":

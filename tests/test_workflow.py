@@ -56,7 +56,7 @@ def test_a_second_run_of_the_demo_does_nothing(demo):
 def test_the_demo_can_be_read_at_the_end(demo):
     command = [SNAKEMAKE.with_name("python"), "-m", "scripts.show_results"]
     output = subprocess.check_output(
-        [*command, "--results", demo.folder / "results/demo"], cwd=ROOT, text=True
+        [*command, demo.folder / "results/demo"], cwd=ROOT, text=True
     )
     assert "features/s3d_k400.h5: 16 of 17 videos (random weights" in output
     assert "1 of 17 videos failed (1 not_video)" in output
