@@ -1,6 +1,7 @@
 """The checked configuration, and what the rules know of it."""
 
 import json
+import logging
 import sys
 from pathlib import Path
 from shlex import quote
@@ -13,6 +14,10 @@ from scripts.common import preflight
 from scripts.common.config import ConfigError, resolve
 from scripts.common.index import read_shards
 from scripts.common.versions import VERSIONS
+
+# The rich logger reads a failed job's log, which a second attempt may have deleted by
+# then; its surprise is not the user's.
+logging.raiseExceptions = False
 
 # Scripts run as `python -m scripts.<rule>` from any working directory, and know which
 # process to outlive in vain.

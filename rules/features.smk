@@ -8,6 +8,8 @@ rule fetch_checkpoint:
         "resources/checkpoints/{model}.json",
     log:
         "logs/fetch_checkpoint/{model}.log",
+    # It tries several times itself.
+    retries: 0
     # A compute node may have no way to the internet; the submitting host has.
     localrule: True
     conda:
