@@ -34,9 +34,10 @@ except ConfigError as error:
     sys.exit(f"error in the configuration:\n{error}")
 
 missing = preflight.missing_folders(CONFIG)
-# With conda the environments bring the programs; on a cluster its nodes have them.
-if workflow.local_exec and not workflow.deployment_settings.deployment_method:
-    missing += preflight.missing_programs(preflight.needed_programs(CONFIG))
+# On a cluster the nodes have the programs, and not this machine.
+if workflow.local_exec:
+    conda = bool(workflow.deployment_settings.deployment_method)
+    missing += preflight.missing_programs(preflight.needed_programs(CONFIG, conda))
 if missing:
     sys.exit("\n".join(missing))
 

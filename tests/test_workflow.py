@@ -6,7 +6,7 @@ import subprocess
 import h5py
 import pytest
 
-from scripts.common import tables
+from scripts.common import preflight, tables
 from tests.conftest import small_project
 from tests.projects import ROOT, SNAKEMAKE, Project
 
@@ -126,3 +126,12 @@ def test_a_missing_program_is_told_before_anything_runs(tmp_path, monkeypatch):
     output = project.run(status=1)
     assert "ffmpeg is not installed: `sudo apt-get install ffmpeg`" in output
     assert not (tmp_path / "results").exists()
+
+
+def test_unar_is_needed_for_rar_and_conda_does_not_bring_it():
+    def needed(archives, conda):
+        config = {"datasets": {"x": {"source": {"archives": archives}}}}
+        return preflight.needed_programs(config, conda)
+
+    assert needed(["a.zip"], conda=False) == ["ffmpeg", "ffprobe"]
+    assert needed(["a.zip", "UCF101.RAR"], conda=True) == ["unar"]

@@ -3,24 +3,32 @@
 import shutil
 from pathlib import Path
 
-# What provides a program where conda does not.
+# The system's package that has a program.
 PACKAGES = {"ffmpeg": "ffmpeg", "ffprobe": "ffmpeg", "unar": "unar"}
+# The environments of envs/ bring these; conda-forge has no unar.
+BY_CONDA = {"ffmpeg", "ffprobe"}
 
 
-def needed_programs(config: dict) -> list[str]:
-    """Return the programs that a resolved configuration needs."""
+def needed_programs(config: dict, conda: bool) -> list[str]:
+    """Return the programs that a resolved configuration needs of the system.
+
+    Args:
+        config: the configuration.
+        conda: whether rules run in their own environments.
+    """
     sources = [dataset["source"] for dataset in config["datasets"].values()]
     archives = [path for source in sources for path in source.get("archives", [])]
     rar = any(path.lower().endswith(".rar") for path in archives)
-    return ["ffmpeg", "ffprobe", *(["unar"] if rar else [])]
+    programs = ["ffmpeg", "ffprobe", *(["unar"] if rar else [])]
+    return [program for program in programs if not (conda and program in BY_CONDA)]
 
 
 def missing_programs(programs: list[str]) -> list[str]:
     """Return a line for each program that is not on the PATH: what installs it."""
     return [
         f"{program} is not installed: `sudo apt-get install {PACKAGES[program]}`"
-        f" or `conda install -c conda-forge {PACKAGES[program]}`,"
-        " or run snakemake with --use-conda"
+        f" or `brew install {PACKAGES[program]}`"
+        + (", or run snakemake with --use-conda" if program in BY_CONDA else "")
         for program in programs
         if shutil.which(program) is None
     ]
