@@ -36,8 +36,9 @@ except ConfigError as error:
 missing = preflight.missing_folders(CONFIG)
 # On a cluster the nodes have the programs, and not this machine.
 if workflow.local_exec:
-    conda = bool(workflow.deployment_settings.deployment_method)
-    missing += preflight.missing_programs(preflight.needed_programs(CONFIG, conda))
+    with_conda = bool(workflow.deployment_settings.deployment_method)
+    programs = preflight.needed_programs(CONFIG, with_conda)
+    missing += preflight.missing_programs(programs)
 if missing:
     sys.exit("\n".join(missing))
 
