@@ -5,14 +5,13 @@ Output: one HDF5 file with a group for each video (see scripts/common/store.py),
         table with a row for every video of the dataset, those without features too.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from tqdm import tqdm
 
-from scripts.common import store, tables
+from scripts.common import cli, store, tables
 
 
 class MixedFeatures(ValueError):
@@ -49,11 +48,7 @@ def sources(manifests: list[Path]) -> Iterator[tuple[Path, list[str]]]:
 
 def main(argv: list[str] | None = None) -> None:
     """Aggregate the features of one dataset and model."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.aggregate_features",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = cli.command("aggregate_features", __doc__)
     parser.add_argument(
         "--manifests",
         type=Path,

@@ -10,10 +10,8 @@ A shard table holds what the clips depend on and nothing else, so that new label
 splits do not touch it, and a new video touches the table of its own shard alone.
 """
 
-import argparse
 import csv
 import hashlib
-import json
 import os
 import sys
 from collections import Counter
@@ -21,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from scripts.common import files, tables
+from scripts.common import cli, files, tables
 from scripts.common.ids import SlugTooLong, fingerprint, shard_name, shard_of, slug
 from scripts.common.index import Entry, render_videos
 from scripts.common.media import VIDEO_SUFFIXES
@@ -197,11 +195,7 @@ def write_index(entries: list[Entry], shards: int, folder: Path) -> Counter[str]
 
 def main(argv: list[str] | None = None) -> None:
     """Build the index of one dataset."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.build_index",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = cli.command("build_index", __doc__)
     parser.add_argument(
         "--unpacked",
         type=Path,
@@ -210,12 +204,9 @@ def main(argv: list[str] | None = None) -> None:
         metavar="TSV",
         help="manifests of `unpack_archive`, in place of a folder",
     )
-    parser.add_argument(
-        "--options",
-        type=json.loads,
-        required=True,
-        metavar="JSON",
-        help="`folder` (or null), `shards`, `labels`, `annotations` and `columns`, as"
+    cli.add_options(
+        parser,
+        "`folder` (or null), `shards`, `labels`, `annotations` and `columns`, as"
         " in config/README.md",
     )
     parser.add_argument(

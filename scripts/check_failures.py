@@ -6,14 +6,12 @@ Output: a text file that says how many failed; only where they are few enough.
 This is the last job of a dataset, so that all that could be done is done before.
 """
 
-import argparse
 import csv
-import json
 import sys
 from collections import Counter
 from pathlib import Path
 
-from scripts.common import files, index
+from scripts.common import cli, files, index
 
 
 def verdict(
@@ -45,18 +43,12 @@ def read_reasons(path: Path) -> dict[str, str]:
 
 def main(argv: list[str] | None = None) -> None:
     """Check one dataset."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.check_failures",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = cli.command("check_failures", __doc__)
     parser.add_argument("--videos", type=Path, required=True, help="index/videos.tsv")
     parser.add_argument("--failures", type=Path, required=True, help="failures.tsv")
     parser.add_argument("--page", type=Path, required=True, help="report to point at")
     parser.add_argument("--checked", type=Path, required=True, help="file to write")
-    parser.add_argument(
-        "--options", type=json.loads, required=True, metavar="JSON", help="`max_failed`"
-    )
+    cli.add_options(parser, "`max_failed`")
     arguments = parser.parse_args(argv)
     max_failed = arguments.options["max_failed"]
     videos = len(index.read_videos(arguments.videos))

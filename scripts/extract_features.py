@@ -22,7 +22,7 @@ from itertools import groupby
 from pathlib import Path
 
 import models
-from scripts.common import files, runner, store
+from scripts.common import cli, files, runner, store
 from scripts.common.ids import slug
 from scripts.common.runner import Job
 from scripts.common.tables import Failure, Row
@@ -211,14 +211,15 @@ def print_classes(arrays: dict, classes: str, most: int = 5) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser for videos at a prompt."""
-    result = argparse.ArgumentParser(
-        prog="python -m scripts.extract_features",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="For a shard: --table --manifest --options --ticket"
+    result = cli.command(
+        "extract_features",
+        __doc__,
+        "For a shard: --table --manifest --options --ticket"
         " [--retry --threads --batch-size].",
     )
-    result.add_argument("videos", type=Path, nargs="+", metavar="VIDEO")
+    result.add_argument(
+        "videos", type=Path, nargs="+", metavar="VIDEO", help="any video file"
+    )
     result.add_argument(
         "--model", required=True, help="name in the zoo; `python -m models` lists them"
     )
@@ -240,17 +241,28 @@ def parser() -> argparse.ArgumentParser:
         "--show-pred", action="store_true", help="print the classes of each window"
     )
     for name, meaning in (
-        ("--stack", "frames in a window"),
-        ("--stride", "from one frame of a window to the next"),
-        ("--step", "frames from one window to the next (default: one window)"),
+        ("--stack", "frames in a window (default: the model's own)"),
+        ("--stride", "from one frame of a window to the next (default: the model's)"),
+        ("--step", "frames from one window's start to the next's (default: a window)"),
     ):
-        result.add_argument(name, type=int, help=f"{meaning}; else the model's own")
-    result.add_argument("--tail", choices=TAILS, default="drop", help="see windows.py")
+        result.add_argument(name, type=int, metavar="N", help=meaning)
     result.add_argument(
-        "--precision", choices=("float32", "bfloat16", "float16"), default="float32"
+        "--tail",
+        choices=TAILS,
+        default="drop",
+        help="frames behind the last full window: drop them (default), pad a window with"
+        " the last frame, or add the last window, aligned with the end",
+    )
+    result.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16", "float16"),
+        default="float32",
+        help="arithmetic of the network (default: float32)",
     )
     add_engine_arguments(result)
-    result.add_argument("--threads", type=int, default=os.cpu_count())
+    result.add_argument(
+        "--threads", type=int, default=os.cpu_count(), help="default: all cores"
+    )
     return result
 
 
@@ -264,13 +276,13 @@ def add_engine_arguments(to: argparse.ArgumentParser) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Run the stage on one shard, or on the videos of the command line."""
     argv = sys.argv[1:] if argv is None else argv
-    if "--table" not in argv:
+    if not any(argument.startswith("--table") for argument in argv):
         arguments = parser().parse_args(argv)
         try:
             sys.exit(extract_videos(arguments))
         except USERS_MISTAKES as error:
             sys.exit(f"error: {error}")
-    shard_parser = argparse.ArgumentParser(prog="python -m scripts.extract_features")
+    shard_parser = cli.command("extract_features", __doc__)
     runner.add_job_arguments(shard_parser)
     shard_parser.add_argument("--ticket", type=Path, required=True)
     add_engine_arguments(shard_parser)

@@ -5,13 +5,12 @@ Output: a small JSON file, the ticket: the model, the file (null for random weig
         the file's sha256. Whatever depends on the weights depends on the ticket.
 """
 
-import argparse
 import json
 import sys
 from pathlib import Path
 
 import models
-from scripts.common import files
+from scripts.common import cli, files
 
 SEED = 0
 
@@ -41,17 +40,9 @@ def ticket(model: str, checkpoint: str, directory: Path) -> dict:
 
 def main(argv: list[str] | None = None) -> None:
     """Write the ticket of one model."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.fetch_checkpoint",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--options",
-        type=json.loads,
-        required=True,
-        metavar="JSON",
-        help="`model`, and `checkpoint`: `published`, `random` or a file",
+    parser = cli.command("fetch_checkpoint", __doc__)
+    cli.add_options(
+        parser, "`model`, and `checkpoint`: `published`, `random` or a file"
     )
     parser.add_argument(
         "--directory", type=Path, required=True, help="where downloads are kept"

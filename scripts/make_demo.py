@@ -12,7 +12,6 @@ flag, a sound track, a video shorter than a model's window, and one that is brok
 that a failure can be seen in the manifests and in the report.
 """
 
-import argparse
 import colorsys
 import math
 import random
@@ -26,7 +25,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from scripts.common import files, processes
+from scripts.common import cli, files, processes
 
 CODECS = {
     "h264": ("-c:v", "libx264", "-crf", "27", "-preset", "veryfast"),
@@ -278,11 +277,7 @@ def _write_lines(target: Path, lines: list[str]) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Make the demo dataset."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.make_demo",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = cli.command("make_demo", __doc__)
     parser.add_argument(
         "--directory", type=Path, required=True, help="where the files go"
     )

@@ -4,12 +4,11 @@ Input:  the dataset's folder below results/.
 Output: lines on the terminal.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.common import store
+from scripts.common import cli, store
 from scripts.common.journal import Journal
 
 
@@ -52,11 +51,7 @@ def describe(results: Path) -> Iterator[str]:
 
 def main(argv: list[str] | None = None) -> None:
     """Describe one dataset."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.show_results",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = cli.command("show_results", __doc__)
     parser.add_argument("results", type=Path, help="for example results/demo")
     results = parser.parse_args(argv).results
     if not (results / "index" / "shards.tsv").exists():

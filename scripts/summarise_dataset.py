@@ -16,7 +16,7 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
-from scripts.common import files, index, pictures, summary, tables
+from scripts.common import cli, files, index, pictures, summary, tables
 from scripts.common.summary import Failures, Features, Lists, Speed, Stage, Videos
 from scripts.common.tables import Row
 
@@ -298,11 +298,7 @@ def summarise(arguments: argparse.Namespace) -> Summary:
 
 def main(argv: list[str] | None = None) -> None:
     """Write the report of one dataset."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.summarise_dataset",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = cli.command("summarise_dataset", __doc__)
     add = parser.add_argument
     add("--dataset", required=True, help="its name")
     add("--index", type=Path, required=True, help="directory of the index")

@@ -11,7 +11,6 @@ that is damaged. The others are unpacked all the same. A member that was unpacke
 is not unpacked again, also after a kill.
 """
 
-import argparse
 import contextlib
 import os
 import shutil
@@ -24,7 +23,7 @@ from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
-from scripts.common import archives, files, tables
+from scripts.common import archives, cli, files, tables
 from scripts.common.archives import Archive, ArchiveError, Member
 from scripts.common.ids import fingerprint
 from scripts.common.journal import Journal, locked
@@ -235,11 +234,7 @@ def _stoppable() -> Iterator[None]:
 
 def main(argv: list[str] | None = None) -> None:
     """Unpack one archive."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.unpack_archive",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = cli.command("unpack_archive", __doc__)
     parser.add_argument("--archive", type=Path, required=True, help="file to unpack")
     parser.add_argument(
         "--manifest",

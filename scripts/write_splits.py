@@ -10,13 +10,11 @@ the frames of the encoding, its first and last frame, and the class number. A vi
 without a label has no fourth field.
 """
 
-import argparse
-import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from scripts.common import files, index, tables
+from scripts.common import cli, files, index, tables
 from scripts.common.ids import slug
 from scripts.common.index import Entry
 from scripts.common.tables import Row
@@ -137,11 +135,7 @@ def read_results(manifests: Iterable[Path]) -> dict[str, Row]:
 
 def main(argv: list[str] | None = None) -> None:
     """Write the lists of one split set in one format."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.write_splits",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = cli.command("write_splits", __doc__)
     parser.add_argument("--index", type=Path, required=True, help="index directory")
     parser.add_argument(
         "--manifests",
@@ -155,13 +149,7 @@ def main(argv: list[str] | None = None) -> None:
         "--lists", type=Path, required=True, help="directory to write the lists to"
     )
     parser.add_argument("--format", choices=sorted(FORMATS), default="ibm")
-    parser.add_argument(
-        "--options",
-        type=json.loads,
-        required=True,
-        metavar="JSON",
-        help='`splits` ("annotations" or files by split) and `separator`',
-    )
+    cli.add_options(parser, '`splits`: "annotations", or files by split; `separator`')
     arguments = parser.parse_args(argv)
     options, splits = arguments.options, arguments.options["splits"]
     entries = index.read_videos(arguments.index / "videos.tsv")

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from scripts.common import files, journal, processes, tables
+from scripts.common import cli, files, journal, processes, tables
 from scripts.common.ids import fingerprint
 from scripts.common.tables import Failure, Row
 
@@ -68,11 +68,7 @@ class Job:
 
 def parse_job(stage: str, description: str, argv: list[str] | None = None) -> Job:
     """Return the job that the command line describes; `--help` explains it."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m scripts.{stage}",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = cli.command(stage, description)
     add_job_arguments(parser)
     return job_from(stage, parser.parse_args(argv))
 
@@ -94,12 +90,8 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         help="table to make, a row for every video; products go to the directory of"
         " the same name without .tsv",
     )
-    parser.add_argument(
-        "--options",
-        type=json.loads,
-        required=True,
-        metavar="JSON",
-        help="what decides about the result (see config/README.md), and `version`",
+    cli.add_options(
+        parser, "what decides about the result (see config/README.md), and `version`"
     )
     parser.add_argument(
         "--retry",
