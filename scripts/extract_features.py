@@ -250,8 +250,8 @@ def parser() -> argparse.ArgumentParser:
         "--tail",
         choices=TAILS,
         default="drop",
-        help="frames behind the last full window: drop them (default), pad a window with"
-        " the last frame, or add the last window, aligned with the end",
+        help="frames behind the last full window: drop them (default), pad a window of"
+        " them, or add a last window, aligned with the end",
     )
     result.add_argument(
         "--precision",
