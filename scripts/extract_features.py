@@ -23,7 +23,7 @@ from pathlib import Path
 
 import models
 from scripts.common import cli, files, runner, store
-from scripts.common.ids import slug
+from scripts.common.ids import SlugTooLong, slug
 from scripts.common.runner import Job
 from scripts.common.tables import Failure, Row
 from scripts.common.windows import TAILS, Sampling
@@ -35,6 +35,7 @@ USERS_MISTAKES = (
     models.CheckpointError,
     models.CheckpointUnavailable,
     FileNotFoundError,
+    SlugTooLong,
     store.NotFeatures,
 )
 LIBRARIES = ("torch", "torchvision", "torchcodec", "numpy", "h5py")
@@ -154,13 +155,19 @@ def extract_shard(job: Job, checkpoint: str | None, batch_size: int) -> None:
     runner.run_shard(job, process, kept.holds, finish)
 
 
+def named(paths: list[Path]) -> list[Row]:
+    """Return a row for each file, by its name; by its path where names are shared."""
+    names = [path.name for path in paths]
+    unique = len(set(names)) == len(names)
+    return [Row(path.name if unique else str(path), path=str(path)) for path in paths]
+
+
 def extract_videos(arguments: argparse.Namespace) -> int:
     """Extract the features of a few videos into one file; return the exit status."""
     output = arguments.output or Path(f"{arguments.model}.h5")
     if output.exists():
         store.provenance(output)  # refuses to replace a file that is not ours
-    paths = list(dict.fromkeys(arguments.videos))
-    rows = [Row(str(path), path=str(path)) for path in paths]
+    rows = named(list(dict.fromkeys(arguments.videos)))
     weights = ticket(arguments.model, arguments.checkpoint, arguments.cache)
     options = complete(
         {
