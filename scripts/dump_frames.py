@@ -41,11 +41,12 @@ def dump_clip(row: Row, folder: Path, options: dict) -> Row:
 def dump_command(clip: Path, folder: Path, quality: int) -> list[str]:
     """Return the ffmpeg command that writes a clip's frames into a directory."""
     pattern = str(folder).replace("%", "%%") + "/%05d.jpg"
-    opened = ffmpeg.input(media.as_input(clip), threads=1, **media.ONLY_FILES)
+    opened = ffmpeg.input(media.SOURCE, threads=1, **media.ONLY_FILES)
     output = opened.video.output(
-        f"file:{pattern}", **{"q:v": quality, "fps_mode": "passthrough", "threads": 1}
+        media.TARGET,
+        **{"format": "image2", "q:v": quality, "fps_mode": "passthrough", "threads": 1},
     )
-    return output.global_args("-v", "error", "-xerror", "-nostdin").compile()
+    return media.compiled(output, clip, f"file:{pattern}")
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -72,9 +72,7 @@ def encode_command(
         segment["ss"] = start
     if end is not None:
         segment["t"] = end - (start or 0)
-    opened = ffmpeg.input(
-        media.as_input(source), threads=1, **media.ONLY_FILES, **segment
-    )
+    opened = ffmpeg.input(media.SOURCE, threads=1, **media.ONLY_FILES, **segment)
     # A first frame later than time zero would otherwise be padded or shifted.
     pictures = opened.video.filter("setpts", "PTS-STARTPTS")
     if options["fps"] is not None:
@@ -95,9 +93,8 @@ def encode_command(
     }
     if options["audio"]:
         settings["acodec"] = "aac"
-    output = ffmpeg.output(*streams, media.as_input(target), **settings)
-    # ffmpeg ends with 0 on damaged input unless told to stop at errors.
-    return output.global_args("-v", "error", "-xerror", "-nostdin", "-y").compile()
+    output = ffmpeg.output(*streams, media.TARGET, **settings)
+    return media.compiled(output, source, media.as_input(target))
 
 
 def scaled(pictures, short_side: int | None):

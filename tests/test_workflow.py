@@ -1,14 +1,15 @@
 """The whole chain, as a user runs it."""
 
+import os
 import shutil
 import subprocess
 
 import h5py
 import pytest
 
-from scripts.common import preflight, tables
+from scripts.common import preflight, store, tables
 from tests.conftest import small_project
-from tests.projects import ROOT, SNAKEMAKE, Project
+from tests.projects import ROOT, SNAKEMAKE, Project, make_video
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +136,42 @@ def test_unar_is_needed_for_rar_and_conda_does_not_bring_it():
 
     assert needed(["a.zip"], conda=False) == ["ffmpeg", "ffprobe"]
     assert needed(["a.zip", "UCF101.RAR"], conda=True) == ["unar"]
+
+
+def test_names_from_anywhere_go_through_the_whole_chain(tmp_path):
+    names = [
+        '-rf/it\'s a "clip".mp4',
+        "100% {日本}/two\nlines.mp4",
+        "$(reboot)/`a`;b&c|d>e.mp4",
+        "tab\there/back\\slash.mp4",
+        os.fsdecode(b"not utf-8/\xff.mp4"),
+        "\r/#comment.mp4",
+    ]
+    project = Project(tmp_path)
+    make_video(tmp_path / "plain.mp4")
+    for name in names:
+        path = tmp_path / "videos" / name
+        path.parent.mkdir(parents=True)
+        shutil.copy(tmp_path / "plain.mp4", path)
+    project.configure(
+        {
+            "datasets": {"odd": {"source": {"folder": "videos"}}},
+            "frames": {"encodings": ["default"]},
+            "models": {"r2plus1d_18_k400": {"checkpoint": "random"}},
+        }
+    )
+    project.run()
+    results = tmp_path / "results/odd"
+    found = dict(store.read(results / "features/r2plus1d_18_k400.h5"))
+    assert sorted(found) == sorted(names)
+    lines = (results / "splits/ibm/default/all.txt").read_text().splitlines()
+    for line in lines:
+        folder, first, last = line.split(" ")[:3]
+        pictures = sorted((results / "frames/default" / folder).iterdir())
+        assert (int(first), int(last)) == (1, len(pictures))
+    assert len(lines) == len(names)
+    # Nothing was written outside of its room.
+    assert {path.name for path in tmp_path.iterdir()} - {".snakemake", ".cache"} == {
+        *("videos", "plain.mp4", "config.yaml", "output.txt"),
+        *("results", "resources", "logs", "benchmarks"),
+    }

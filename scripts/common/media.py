@@ -17,6 +17,9 @@ CONTAINERS = (
 )
 ONLY_FILES = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
 
+# Stand for the paths in the graphs of ffmpeg-python.
+SOURCE, TARGET = "<source>", "<target>"
+
 # ffmpeg says who speaks as `[mov,mp4 @ 0x55d0c8]`.
 _SPEAKER = re.compile(r"^\[[^]]* @ 0x[0-9a-f]+\] ")
 
@@ -95,6 +98,17 @@ def ratio(text: str) -> float:
 def as_input(path: Path) -> str:
     """Return a path as ffmpeg takes it: never an option, a pattern or an address."""
     return f"file:{path}"
+
+
+def compiled(output, source: Path, target: str) -> list[str]:
+    """Return the command of an ffmpeg-python graph that reads SOURCE, writes TARGET.
+
+    The library takes no path that is not UTF-8: paths are put in place afterwards.
+    """
+    # Without -xerror ffmpeg ends with 0 on damaged input.
+    quiet = output.global_args("-v", "error", "-xerror", "-nostdin", "-y")
+    places = {SOURCE: as_input(source), TARGET: target}
+    return [places.get(argument, argument) for argument in quiet.compile()]
 
 
 def complaint(errors: str, path: Path) -> str:
