@@ -147,7 +147,7 @@ def test_names_from_anywhere_go_through_the_whole_chain(tmp_path):
         os.fsdecode(b"not utf-8/\xff.mp4"),
         "\r/#comment.mp4",
     ]
-    project = Project(tmp_path)
+    project, model = Project(tmp_path), "r2plus1d_18_k400"
     make_video(tmp_path / "plain.mp4")
     for name in names:
         path = tmp_path / "videos" / name
@@ -157,13 +157,21 @@ def test_names_from_anywhere_go_through_the_whole_chain(tmp_path):
         {
             "datasets": {"odd": {"source": {"folder": "videos"}}},
             "frames": {"encodings": ["default"]},
-            "models": {"r2plus1d_18_k400": {"checkpoint": "random"}},
+            "models": {
+                "clips": {"model": model, "checkpoint": "random"},
+                "sources": {
+                    "model": model,
+                    "checkpoint": "random",
+                    "encoding": "original",
+                },
+            },
         }
     )
     project.run()
     results = tmp_path / "results/odd"
-    found = dict(store.read(results / "features/r2plus1d_18_k400.h5"))
-    assert sorted(found) == sorted(names)
+    for entry in ("clips", "sources"):
+        found = dict(store.read(results / f"features/{entry}.h5"))
+        assert sorted(found) == sorted(names)
     lines = (results / "splits/ibm/default/all.txt").read_text().splitlines()
     for line in lines:
         folder, first, last = line.split(" ")[:3]

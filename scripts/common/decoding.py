@@ -3,6 +3,7 @@
 import importlib.metadata
 import math
 import re
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,9 +49,18 @@ class Frames:
     """
 
     def __init__(self, path: Path, fps: float | None = None):
+        source = path
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            # torchcodec takes paths in UTF-8 only, and open files of any name.
+            source = path.open("rb")
+            weakref.finalize(self, source.close)
         try:
             # Exact seeking scans the file first, so that frame numbers are right.
-            self._decoder = VideoDecoder(path, seek_mode="exact", num_ffmpeg_threads=1)
+            self._decoder = VideoDecoder(
+                source, seek_mode="exact", num_ffmpeg_threads=1
+            )
         except (RuntimeError, ValueError) as error:
             raise Failure("not_video", _cause(error)) from error
         about = self._decoder.metadata
