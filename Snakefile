@@ -32,26 +32,25 @@ rule all:
 # Clean clips in every encoding that something reads.
 rule clips:
     input:
-        every_clip,
+        every(clips_of),
 
 
 # Frames of the encodings under `frames`.
 rule frames:
     input:
-        every_frame,
+        every(frames_of),
 
 
 # Split lists in every format.
 rule lists:
     input:
-        expand("results/{dataset}/index/videos.tsv", dataset=DATASETS),
-        every_list,
+        every(lists_of),
 
 
 # One HDF5 for each dataset and model.
 rule features:
     input:
-        every_feature,
+        every(features_of),
 
 
 # The reports, whatever failed.

@@ -3,7 +3,7 @@
 
 rule aggregate_features:
     input:
-        lambda wildcards: features_of(wildcards.dataset, wildcards.model),
+        lambda wildcards: manifests_of(wildcards.dataset, "features", wildcards.model),
     output:
         features="results/{dataset}/features/{model}.h5",
         table="results/{dataset}/features/{model}.tsv",

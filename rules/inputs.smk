@@ -34,34 +34,25 @@ def shard_table(wildcards):
     return f"results/{wildcards.dataset}/index/shards/{wildcards.shard}.tsv"
 
 
-def clips_of(dataset, encoding):
-    """Return the clips' manifests of a dataset."""
-    return expand(
-        "results/{dataset}/clips/{encoding}/{shard}.tsv",
-        dataset=dataset,
-        encoding=encoding,
-        shard=shards_of(dataset),
-    )
+def manifests_of(dataset, stage, variant):
+    """Return a stage's manifests: `clips` or `frames` of an encoding, or `features`."""
+    folder = f"results/{dataset}/{stage}/{variant}"
+    return [f"{folder}/{shard}.tsv" for shard in shards_of(dataset)]
 
 
-def frames_of(dataset, encoding):
-    """Return the frames' manifests of a dataset."""
-    return expand(
-        "results/{dataset}/frames/{encoding}/{shard}.tsv",
-        dataset=dataset,
-        encoding=encoding,
-        shard=shards_of(dataset),
-    )
+def clips_of(dataset):
+    """Return the clips' manifests in every encoding that something reads."""
+    return [m for e in NEEDED for m in manifests_of(dataset, "clips", e)]
 
 
-def features_of(dataset, model):
-    """Return the features' manifests of a dataset and model."""
-    return expand(
-        "results/{dataset}/features/{model}/{shard}.tsv",
-        dataset=dataset,
-        model=model,
-        shard=shards_of(dataset),
-    )
+def frames_of(dataset):
+    """Return the frames' manifests of every dumped encoding."""
+    return [m for e in DUMPED for m in manifests_of(dataset, "frames", e)]
+
+
+def features_of(dataset):
+    """Return the files of features of every model."""
+    return [f"results/{dataset}/features/{model}.h5" for model in MODELS]
 
 
 def lists_of(dataset):
@@ -74,11 +65,16 @@ def lists_of(dataset):
     )
 
 
+def every(of):
+    """Return an input function that gives what `of` gives, for all datasets."""
+    return lambda wildcards: [path for dataset in DATASETS for path in of(dataset)]
+
+
 def listed(wildcards):
     """Return the manifests of what the lists name: frames, or else clips."""
     encoding = LISTS["encoding"]
-    of = frames_of if encoding in DUMPED else clips_of
-    return of(wildcards.dataset, encoding)
+    stage = "frames" if encoding in DUMPED else "clips"
+    return manifests_of(wildcards.dataset, stage, encoding)
 
 
 def split_files(wildcards):
@@ -97,40 +93,3 @@ def clips_read(wildcards):
     """Return the manifest of the clips that a model reads."""
     encoding = MODELS[wildcards.model]["encoding"]
     return f"results/{wildcards.dataset}/clips/{encoding}/{wildcards.shard}.tsv"
-
-
-def every_clip(wildcards):
-    """Return the clips' manifests of all datasets."""
-    return [m for d in DATASETS for encoding in NEEDED for m in clips_of(d, encoding)]
-
-
-def every_frame(wildcards):
-    """Return the frames' manifests of all datasets."""
-    return [m for d in DATASETS for encoding in DUMPED for m in frames_of(d, encoding)]
-
-
-def every_list(wildcards):
-    """Return the directories of all split lists."""
-    return [folder for dataset in DATASETS for folder in lists_of(dataset)]
-
-
-def every_feature(wildcards):
-    """Return the features' files of all datasets and models."""
-    return expand(
-        "results/{dataset}/features/{model}.h5", dataset=DATASETS, model=MODELS
-    )
-
-
-def all_clips(wildcards):
-    """Return the clips' manifests of all encodings that something reads."""
-    return [m for encoding in NEEDED for m in clips_of(wildcards.dataset, encoding)]
-
-
-def all_frames(wildcards):
-    """Return the frames' manifests of all dumped encodings."""
-    return [m for encoding in DUMPED for m in frames_of(wildcards.dataset, encoding)]
-
-
-def all_features(wildcards):
-    """Return the features' files of all models."""
-    return [f"results/{wildcards.dataset}/features/{model}.h5" for model in MODELS]

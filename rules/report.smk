@@ -4,10 +4,10 @@
 rule summarise_dataset:
     input:
         videos="results/{dataset}/index/videos.tsv",
-        clips=all_clips,
-        frames=all_frames,
+        clips=lambda wildcards: clips_of(wildcards.dataset),
+        frames=lambda wildcards: frames_of(wildcards.dataset),
         lists=lambda wildcards: lists_of(wildcards.dataset),
-        features=all_features,
+        features=lambda wildcards: features_of(wildcards.dataset),
     output:
         page=report(
             "results/{dataset}/report.html",
