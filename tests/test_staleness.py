@@ -90,3 +90,12 @@ def test_a_changed_label_touches_no_clip(built):
 def test_a_moved_project_stays_up_to_date(built, tmp_path):
     built.folder.rename(tmp_path / "moved")
     assert Project(tmp_path / "moved").executed() == set()
+
+
+def test_a_video_edited_in_place_is_seen_when_the_index_is_asked_for(built):
+    make_video(built.folder / "videos/left/clip 0.mp4", seconds=2)
+    assert built.executed("clips") == set()
+    ran = built.executed("clips", "--forcerun", "build_index")
+    (shard,) = {job.split(".")[-1] for job in ran if job.startswith("transcode")}
+    assert ran == {"build_index/small", f"transcode_clips/small.default.{shard}"}
+    assert "1 to do, " in built.log(f"transcode_clips/small.default.{shard}")
