@@ -1,0 +1,149 @@
+"""Speed of feature extraction against one window at a time, on the CPU in float32.
+
+Ours:     scripts.common.extraction.extract, as extract_features uses it: decode
+          workers beside the network, batches that cross videos, channels last.
+Baseline: what older extractors do: decode a window, prepare it, call the network on it
+          alone in PyTorch's plain layout, and so on. It has the same weights (random),
+          the same decoder, windows and threads.
+
+Printed are windows/s with decoding, the ratio round by round, and the largest relative
+L2 difference between the features of a window.
+"""
+
+import argparse
+import multiprocessing
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import models
+from benchmarks.timing import Cost, cores, in_turn, show, timed
+from scripts.common.decoding import read_windows
+from scripts.common.extraction import Settings, extract
+from scripts.common.tables import Failure, Row
+from scripts.common.windows import Sampling
+from scripts.extract_features import complete, sampling_of
+from tests.projects import make_video
+
+MODELS = ("s3d_k400", "r2plus1d_18_k400")
+
+
+def make_videos(folder: Path) -> list[Path]:
+    """Generate two clips as the default encoding makes them, 10.4 s each."""
+    paths = [folder / f"{seed}.mp4" for seed in range(2)]
+    for seed, path in enumerate(paths):
+        make_video(path, seconds=10.4, fps=25, size="340x256", seed=seed)
+    return paths
+
+
+def sampling_for(model: str) -> Sampling:
+    """Return the model's own windows, one after the other."""
+    own = {"stack": None, "stride": None, "step": None, "tail": "drop"}
+    return sampling_of(complete({"model": model, **own}, "random"))
+
+
+def ours(paths: list[Path], network: models.Extractor, settings: Settings):
+    """Return the features of all windows (N, D), in the order of the videos."""
+    rows = [Row(str(path), path=str(path)) for path in paths]
+    results = {row.id: result for row, result in extract(rows, network, settings)}
+    for result in results.values():
+        if isinstance(result, Failure):
+            raise result
+    return np.concatenate([results[row.id]["features"] for row in rows])
+
+
+def one_at_a_time(paths: list[Path], network: models.Extractor, settings: Settings):
+    """Return the same, without batches, workers or channels last."""
+    torch.set_num_threads(settings.threads)
+    features = []
+    with torch.inference_mode():
+        for path in paths:
+            for window in read_windows(path, settings.sampling):
+                clip = models.prepare(window.frames, network.card).contiguous()
+                features.append(network(clip[None])["features"])
+    return torch.cat(features).numpy()
+
+
+CONTENDERS = {"ours": ours, "one at a time": one_at_a_time}
+# In a contender's process; ours changes the layout of its network's weights.
+create = cache(models.create)
+
+
+def run(
+    name: str, paths: list[Path], model: str, settings: Settings
+) -> tuple[Cost, np.ndarray]:
+    """Return what a contender took, and its features."""
+    network, features = create(model), []
+    work = partial(CONTENDERS[name], paths, network, settings)
+    cost = timed(lambda: features.append(work()))
+    return cost, features[0]
+
+
+def difference(features: np.ndarray, expected: np.ndarray) -> float:
+    """Return the largest relative L2 difference of two arrays' rows."""
+    distance = np.linalg.norm(features - expected, axis=1)
+    return float((distance / np.linalg.norm(expected, axis=1)).max())
+
+
+def compare(model: str, paths: list[Path], batch_size: int, repeats: int) -> None:
+    """Run both with one model and print the comparison."""
+    settings = Settings(
+        sampling_for(model), batch_size=batch_size, threads=cores(), device="cpu"
+    )
+    with ExitStack() as stack:
+        calls = {}
+        # Each has a process of its own: what one sets, the other does not inherit.
+        for name in CONTENDERS:
+            context = multiprocessing.get_context("spawn")
+            pool = stack.enter_context(ProcessPoolExecutor(1, context))
+            calls[name] = lambda name=name, pool=pool: pool.submit(
+                run, name, paths, model, settings
+            ).result()
+        # The first call of each is not timed: it is what the difference is taken of.
+        features, expected = (call()[1] for call in calls.values())
+        contenders = {name: lambda call=call: call()[0] for name, call in calls.items()}
+        show(model, in_turn(contenders, repeats), len(features), "windows")
+    print(
+        f"{model:18} largest relative difference: {difference(features, expected):.1e}"
+    )
+
+
+def main() -> None:
+    """Compare the models."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.bench_extraction",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--model",
+        action="append",
+        choices=models.names(),
+        help=f"may be given several times (default: {' and '.join(MODELS)})",
+    )
+    parser.add_argument(
+        "--batch-size", type=int, default=4, help="windows at a time (default: 4)"
+    )
+    parser.add_argument(
+        "--video",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="take this video, not generated ones; may be given several times",
+    )
+    parser.add_argument("--repeats", type=int, default=3, help="rounds (default: 3)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        paths = arguments.video or make_videos(Path(folder))
+        print(f"batches of {arguments.batch_size}, {cores()} threads")
+        for model in arguments.model or MODELS:
+            compare(model, paths, arguments.batch_size, arguments.repeats)
+
+
+if __name__ == "__main__":
+    main()
