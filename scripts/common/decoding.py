@@ -1,6 +1,5 @@
 """Videos to windows of frames: each frame decoded once, one window in memory."""
 
-import importlib.metadata
 import math
 import re
 import weakref
@@ -14,8 +13,6 @@ from torchcodec.decoders import VideoDecoder
 
 from scripts.common.tables import Failure
 from scripts.common.windows import Sampling, window_frames, window_starts, window_times
-
-DECODER = f"torchcodec {importlib.metadata.version('torchcodec')}"
 
 
 @dataclass(frozen=True)

@@ -73,14 +73,15 @@ def extract(
     torch.backends.cudnn.allow_tf32 = False
     # Convolutions over (T, H, W) are up to twice as fast with channels last.
     network = extractor.to(settings.device, memory_format=torch.channels_last_3d)
-    unfinished: dict[str, list[tuple[Window, Outputs]]] = {}
+    # Without the windows' frames: a long video has many of them.
+    unfinished: dict[str, list[Done]] = {}
     with closing(_decoded(rows, settings)) as items, torch.inference_mode():
         for batch, failed in _batches(items, settings.batch_size):
             windows = [window for _, window in batch]
             outputs = _forward(windows, network, settings)
             for (row, window), output in zip(batch, outputs, strict=True):
                 video = unfinished.setdefault(row.id, [])
-                video.append((window, output))
+                video.append(((window.start, window.end), output))
                 if window.last:
                     yield row, _joined(unfinished.pop(row.id), row.start or 0, settings)
             if failed:
@@ -161,6 +162,8 @@ def _batches(
 
 # What the network gave for one window, by feature name.
 Outputs = dict[str, np.ndarray]
+# A window's begin and end in seconds of the file, and its outputs.
+Done = tuple[tuple[float, float], Outputs]
 
 
 def _forward(
@@ -186,13 +189,11 @@ def _forward(
     ]
 
 
-def _joined(
-    video: list[tuple[Window, Outputs]], offset: float, settings: Settings
-) -> Arrays:
+def _joined(video: list[Done], offset: float, settings: Settings) -> Arrays:
     """Return a video's arrays; `offset` is where its segment begins, in seconds."""
     arrays = {
         name: np.stack([outputs[name] for _, outputs in video]).astype(settings.dtype)
         for name in settings.features
     }
-    times = [(window.start, window.end) for window, _ in video]
+    times = [seconds for seconds, _ in video]
     return arrays | {"timestamps": np.array(times, dtype=np.float64) + offset}
