@@ -11,7 +11,7 @@ import ffmpeg
 
 from scripts.common import files, media, processes
 from scripts.common.ids import slug
-from scripts.common.runner import Job, each, parse_job, run_shard
+from scripts.common.runner import run_stage
 from scripts.common.tables import Failure, Row
 
 
@@ -51,12 +51,7 @@ def dump_command(clip: Path, folder: Path, quality: int) -> list[str]:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the stage on one shard."""
-    job: Job = parse_job("dump_frames", __doc__, argv)
-
-    def work(row: Row) -> Row:
-        return dump_clip(row, job.folder, job.options)
-
-    run_shard(job, each(work, job.threads))
+    run_stage("dump_frames", __doc__, dump_clip, argv)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import ffmpeg
 
 from scripts.common import files, media, processes
 from scripts.common.ids import SlugTooLong, slug
-from scripts.common.runner import Job, each, parse_job, run_shard
+from scripts.common.runner import run_stage
 from scripts.common.tables import Failure, Row
 
 # Decoding may lose this part of the declared length before it counts as damage.
@@ -153,12 +153,7 @@ def _described(row: Row, path: Path, video: media.Video) -> Row:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the stage on one shard."""
-    job: Job = parse_job("transcode_clips", __doc__, argv)
-
-    def work(row: Row) -> Row:
-        return transcode_clip(row, job.folder, job.options)
-
-    run_shard(job, each(work, job.threads))
+    run_stage("transcode_clips", __doc__, transcode_clip, argv)
 
 
 if __name__ == "__main__":
