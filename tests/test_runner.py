@@ -122,7 +122,9 @@ def test_a_torn_journal_costs_one_video(shard, undisturbed):
 
 
 def test_two_jobs_on_one_shard_do_nothing_twice(shard, undisturbed):
-    first, second = shard.start(), shard.start()
+    first = shard.start()
+    shard.wait_for(1)
+    second = shard.start()
     outputs = first.communicate()[0] + second.communicate()[0]
     assert [first.returncode, second.returncode] == [0, 0]
     assert "waiting for process" in outputs
