@@ -20,6 +20,20 @@ REASONS = {
     "empty": "no frame is inside the file, or inside the annotated segment",
     "corrupt": "decoding failed, or gave fewer frames than the file declares",
     "killed": "a signal ended the program that worked on it (out of memory?)",
+    "private": "its owner made it private",
+    "removed": "its owner or the site took it away",
+    "copyright": "the site blocks it for a copyright claim",
+    "geo": "the site does not show it in this country; a proxy elsewhere may help",
+    "age": "the site shows it to grown-up users only; cookies of an account may help",
+    "members": "the site shows it to paying members only",
+    "bot_check": "the site wants to see that no robot asks; cookies may help",
+    "rate_limited": "the site says that too much was asked for; try again later",
+    "network": "the connection failed or broke off again and again",
+    "not_found": "the address leads to nothing",
+    "no_video": "the address leads to something else than a video",
+    "too_large": "the file is larger than `download: max_bytes`",
+    "unknown": "the download failed in a way that fits no other reason",
+    "pending": "it was not asked for yet, because the site had refused others",
 }
 
 
