@@ -1,49 +1,105 @@
-"""The index of a dataset: its videos, their labels and splits, and its shards."""
+"""The index of a dataset: its videos, what is known of them, and its shards."""
 
 import csv
 import io
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts.common import tables
-from scripts.common.ids import shard_name, shard_of
+from scripts.common.annotations.base import Event
 from scripts.common.tables import Row
 
-_COLUMNS = ("label", "split", "shard")
+# The one set of splits of most datasets; its column is `split`, not `split.default`.
+DEFAULT_SET = "default"
+# Between the labels of a video that has several.
+LABEL_SEPARATOR = "|"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One video of the dataset with what the annotations say of it."""
+    """One video of the dataset with what the annotations say of it.
+
+    Attributes:
+        row: the video as the stages see it: id, source, segment.
+        labels: class names; none, one or several.
+        splits: the list that it belongs to, by set of splits.
+        events: what happens when, in seconds of the clip.
+    """
 
     row: Row
-    label: str = ""
-    split: str = ""
+    labels: tuple[str, ...] = ()
+    splits: Mapping[str, str] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
 
 
-def render_videos(entries: Iterable[Entry], shards: int) -> str:
-    """Return the text of videos.tsv."""
-    header = ("id", *_COLUMNS, "status", "message", "path", "start", "end")
+def render_videos(entries: list[Entry], shards: Mapping[str, str]) -> str:
+    """Return the text of videos.tsv: one video a line.
 
-    def record(entry: Entry) -> tuple:
+    Its columns are id, label (several are separated by `|`), `split` and
+    `split.<set>`, shard, status, message, path, start and end.
+
+    Args:
+        entries: the videos.
+        shards: the shard of each, by id.
+    """
+    sets = sorted({name for entry in entries for name in entry.splits})
+    columns = ["split" if name == DEFAULT_SET else f"split.{name}" for name in sets]
+    rest = ("shard", "status", "message", "path", "start", "end")
+
+    def record(entry: Entry) -> list:
         row = entry.row
-        shard = shard_name(shard_of(row.id, shards))
-        state = (row.status, row.message, row.path, row.start, row.end)
-        return (row.id, entry.label, entry.split, shard, *state)
+        splits = [entry.splits.get(name, "") for name in sets]
+        state = [row.status, row.message, row.path, row.start, row.end]
+        label = LABEL_SEPARATOR.join(entry.labels)
+        return [row.id, label, *splits, shards[row.id], *state]
 
-    return tables.render_records(header, map(record, entries))
+    return tables.render_records(("id", "label", *columns, *rest), map(record, entries))
+
+
+def render_events(entries: Iterable[Entry]) -> str:
+    """Return the text of events.tsv: id, start, end, label and text of each event."""
+    records = (
+        (entry.row.id, event.start, event.end, event.label, event.text)
+        for entry in entries
+        for event in entry.events
+    )
+    return tables.render_records(("id", "start", "end", "label", "text"), records)
 
 
 def read_videos(path: Path) -> list[Entry]:
-    """Return the entries of videos.tsv, in its order: sorted by id."""
+    """Return the entries of videos.tsv, in its order: sorted by id.
+
+    Their events stand in events.tsv; `read_events` gives them.
+    """
     entries = []
-    for record in csv.DictReader(
-        io.StringIO(tables.read_text(path), newline=""), dialect="excel-tab"
-    ):
-        label, split, _ = (record.pop(name) for name in _COLUMNS)
-        entries.append(Entry(tables.from_strings(record), label, split))
+    for record in _records(path):
+        labels = record.pop("label")
+        record.pop("shard")
+        columns = [name for name in record if name.partition(".")[0] == "split"]
+        splits = {
+            name.partition(".")[2] or DEFAULT_SET: split
+            for name in columns
+            if (split := record.pop(name))
+        }
+        labels = tuple(labels.split(LABEL_SEPARATOR)) if labels else ()
+        entries.append(Entry(tables.from_strings(record), labels, splits))
     return entries
+
+
+def read_events(path: Path) -> dict[str, list[Event]]:
+    """Return the events of events.tsv by the video's id."""
+    events: dict[str, list[Event]] = {}
+    for record in _records(path):
+        start, end = (float(record[k]) if record[k] else None for k in ("start", "end"))
+        event = Event(start, end, record["label"], record["text"])
+        events.setdefault(record["id"], []).append(event)
+    return events
+
+
+def _records(path: Path) -> csv.DictReader:
+    text = io.StringIO(tables.read_text(path), newline="")
+    return csv.DictReader(text, dialect="excel-tab")
 
 
 def read_shards(path: Path) -> list[str]:
