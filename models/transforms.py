@@ -1,8 +1,8 @@
 """From decoded frames to the input of a network: resize, centre crop, [0, 1].
 
-The arithmetic is that of https://github.com/v-iashin/video_features, with which
-features agree; the card says which of the two resizes applies. Normalisation is the
-extractor's: it is per pixel, so its place before or after the crop is the same.
+The arithmetic is that of the original programs, with which features agree; the card
+says which resize applies, where the crop falls and the order of colours. Normalisation
+is the extractor's: it is per pixel, so its place before or after the crop is the same.
 """
 
 import math
@@ -20,10 +20,12 @@ CHUNK = 32
 def prepare(frames: Tensor, card: Card) -> Tensor:
     """Turn decoded frames into the clip that the card's network takes.
 
-    frames: uint8 (T, C, H, W), or a batch (N, T, C, H, W), RGB, on any device.
+    frames: uint8 (T, C, H, W), or a batch (N, T, C, H, W), RGB or flow (u, v), on any
+        device.
 
-    Returns float32 (C, T, crop, crop), or (N, C, T, crop, crop), in [0, 1], on the
-    same device. Raises ValueError for frames of another dtype or shape.
+    Returns float32 (C, T, crop, crop), or (N, C, T, crop, crop), in [0, 1], its
+    channels in the card's order, on the same device. Raises ValueError for frames of
+    another dtype or shape.
     """
     if frames.dtype != torch.uint8 or frames.dim() not in (4, 5):
         raise ValueError(
@@ -31,36 +33,61 @@ def prepare(frames: Tensor, card: Card) -> Tensor:
             f"not {frames.dtype} {tuple(frames.shape)}"
         )
     batch = frames.shape[:-3]
-    parts = [
-        centre_crop(resize(part.float().div_(255), card.resize), card.crop)
-        for part in frames.flatten(0, -4).split(CHUNK)
-    ]
+    if card.colour == "BGR":
+        frames = frames.flip(-3)
+
+    def cropped(part: Tensor) -> Tensor:
+        part = resize(part.float().div_(255), card.resize)
+        return centre_crop(part, card.crop, card.half_pixels)
+
+    parts = [cropped(part) for part in frames.flatten(0, -4).split(CHUNK)]
     return torch.cat(parts).unflatten(0, batch).transpose(-4, -3)
 
 
 def resize(frames: Tensor, rule: Resize) -> Tensor:
-    """Resize float frames (N, C, H, W) by a card's rule, on their device.
+    """Resize float frames (N, C, H, W) in [0, 1] by a card's rule, on their device.
 
-    With a short side, the sampling ratio is exactly that of the sides, short / side,
-    for both axes, and sizes are rounded down, as video_features does it.
+    With a short side and the filter "bilinear", the sampling ratio is exactly that of
+    the sides, short / side, for both axes, as video_features does it. Otherwise it is
+    that of the sizes before and after.
     """
+    if rule.short and rule.filter == "bilinear":
+        side = min(frames.shape[-2:])
+        scale = rule.short / side
+        if math.floor(side * scale) < rule.short:
+            # For sides like 306 and 380 the quotient is rounded down, and its product
+            # with the side too: upstream gets 223 rows. The next number gives 224.
+            scale = math.nextafter(scale, math.inf)
+        return F.interpolate(
+            frames, scale_factor=scale, mode="bilinear", recompute_scale_factor=False
+        )
+    size = resized(*frames.shape[-2:], rule)
+    antialias = rule.filter == "pillow"
+    frames = F.interpolate(frames, size, mode="bilinear", antialias=antialias)
+    if rule.filter == "bilinear":
+        return frames
+    return frames.mul_(255).round_().div_(255)
+
+
+def resized(height: int, width: int, rule: Resize) -> tuple[int, int]:
+    """The (height, width) of a frame after a card's rule, in pixels."""
     if rule.exact:
-        return F.interpolate(frames, rule.exact, mode=rule.filter)
-    side = min(frames.shape[-2:])
-    scale = rule.short / side
-    if math.floor(side * scale) < rule.short:
-        # For sides like 306 and 380 the quotient is rounded down, and its product
-        # with the side too: upstream gets 223 rows. The next number gives 224.
-        scale = math.nextafter(scale, math.inf)
-    return F.interpolate(
-        frames, scale_factor=scale, mode=rule.filter, recompute_scale_factor=False
-    )
+        return rule.exact
+    if rule.short:
+        size = (rule.short, rule.short * max(height, width) // min(height, width))
+        return size if height <= width else size[::-1]
+    side, least = rule.height
+    if math.floor(width / height * side) >= least:
+        return side, math.floor(width / height * side)
+    return math.floor(height / width * side), side
 
 
-def centre_crop(frames: Tensor, size: int) -> Tensor:
+def centre_crop(frames: Tensor, size: int, half_pixels: str = "even") -> Tensor:
     """The central size x size pixels of frames (..., H, W), a view.
 
-    The offset is half the rest, a half rounded to the even number.
+    The offset is half the rest; a half becomes what `half_pixels` says, "even" or
+    "down".
     """
-    top, left = (round((side - size) / 2) for side in frames.shape[-2:])
+    rounded = round if half_pixels == "even" else math.floor
+    top, left = (rounded((side - size) / 2) for side in frames.shape[-2:])
     return frames[..., top : top + size, left : left + size]

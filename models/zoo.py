@@ -1,7 +1,7 @@
 """Models from cards: the network, its weights, and the contract around both.
 
 A network takes normalised clips, float (N, C, T, H, W), and returns the card's features
-by name, each (N, dim).
+by name, each (N, *axes, dim).
 """
 
 from collections.abc import Mapping
@@ -83,11 +83,12 @@ class Extractor(nn.Module):
     def forward(self, clips: Tensor) -> dict[str, Tensor]:
         """The features of a batch of clips.
 
-        clips: float (N, C, T, H, W), RGB in [0, 1], on the extractor's device, as
-            `models.prepare` makes them; T is `card.frames`, or any other length from
-            `card.min_frames` on.
+        clips: float (N, C, T, H, W) in [0, 1], channels in the card's order of colours,
+            on the extractor's device, as `models.prepare` makes them; T is
+            `card.frames`, or any other length from `card.min_frames` on.
 
-        Returns the card's features by name, each (N, dim), in the weights' dtype.
+        Returns the card's features by name, each (N, *axes, dim), in the dtype of the
+        weights.
         Raises ValueError for clips of another shape, dtype or range of lengths.
         """
         if clips.dim() != 5 or clips.shape[1] != self.mean.shape[1]:

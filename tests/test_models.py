@@ -315,7 +315,9 @@ def test_the_figures_of_the_cards():
         ({"crop": 225}, "crop fits"),
         ({"mean": (0.5,)}, "per channel"),
         ({"std": (0.5, 0.0, 0.5)}, "std is positive"),
-        ({"colour": "BGR"}, "colour"),
+        ({"colour": "GBR"}, "colour"),
+        ({"colour": "flow"}, "per channel"),
+        ({"half_pixels": "up"}, "half_pixels"),
         ({"features": {"logits": S3D_CARD.features["logits"]}}, "no 'features'"),
         ({"features": {"features": S3D_CARD.features["features"]}}, "no 'logits'"),
         ({"published": {"top-1": 101}}, "percentage"),
@@ -351,6 +353,8 @@ def test_a_wrong_resize_or_feature_is_refused():
         models.Resize(short=224, filter="cubic")
     with pytest.raises(ValueError, match="0 numbers"):
         models.Feature(0, "nothing")
+    with pytest.raises(ValueError, match="axes are 'time' or numbers"):
+        models.Feature(1024, "steps", axes=("steps",))
 
 
 def test_class_names_are_the_400_of_kinetics():

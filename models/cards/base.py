@@ -15,44 +15,66 @@ from typing import Any
 
 FILTERS = {
     "bilinear": "bilinear between pixel centres on float pixels, without antialiasing",
+    "opencv": "the same at 8 bits: the result is rounded, as cv2.resize does it",
+    "pillow": "bilinear with antialiasing at 8 bits, as PIL's Image.resize does it",
 }
-"""The resize filters, by the name that `torch.nn.functional.interpolate` uses."""
+"""The resize filters; all are bilinear."""
+
+CHANNELS = {"RGB": 3, "BGR": 3, "flow": 2}
+"""The colour orders of clips with their channels; flow is (u, v)."""
 
 
 @dataclass(frozen=True)
 class Resize:
-    """How frames are resized before the crop: `short` or `exact`, never both.
+    """How frames are resized before the crop: by one of the first three fields.
 
     short: the short side becomes `short` pixels; the long side keeps the aspect
         ratio, rounded down to a whole pixel.
     exact: frames become (height, width); the aspect ratio is ignored.
+    height: (height, least width): frames get this height, and the width keeps the
+        aspect ratio, rounded down. Where it would be below the least, the first
+        number becomes the width, and the height keeps the ratio.
     filter: a key of `FILTERS`.
     """
 
     short: int | None = None
     exact: tuple[int, int] | None = None
+    height: tuple[int, int] | None = None
     filter: str = "bilinear"
 
     def __post_init__(self) -> None:
-        _require((self.short is None) != (self.exact is None), "give short or exact")
+        rules = (self.short, self.exact, self.height)
+        _require(
+            sum(rule is not None for rule in rules) == 1,
+            "give short or exact or height",
+        )
         _require(self.smallest > 0, "the resized frame must have pixels")
         _require(self.filter in FILTERS, f"no filter {self.filter!r}")
 
     @property
     def smallest(self) -> int:
-        """The shorter side of a resized frame in pixels; of `exact`, the smaller."""
-        return self.short if self.exact is None else min(self.exact)
+        """The shortest side that a resized frame can have, in pixels."""
+        return self.short or min(self.exact or self.height)
 
 
 @dataclass(frozen=True)
 class Feature:
-    """One output of a model: a vector of `dim` numbers for each window."""
+    """One output of a model for each window: a vector of `dim` numbers, or many.
+
+    axes: what stands before the vector's axis: "time" for one vector a step, and the
+        sides of a map for a card's crop, as in ("time", 7, 7).
+    """
 
     dim: int
     meaning: str
+    axes: tuple[str | int, ...] = ()
 
     def __post_init__(self) -> None:
         _require(self.dim > 0, f"a feature of {self.dim} numbers")
+        _require(
+            all(axis == "time" or isinstance(axis, int) for axis in self.axes),
+            f"axes are 'time' or numbers, not {self.axes}",
+        )
         _require(bool(self.meaning), "a feature needs a meaning")
 
 
@@ -103,8 +125,10 @@ class Card:
     fps: frame rate that the video must have, or None: the video's own.
     min_frames: the shortest clip that the network accepts.
     resize, crop: a frame is resized, then cropped to crop x crop from the centre.
+    half_pixels: what becomes of a crop's offset that ends in a half: "even" takes the
+        even neighbour, "down" the lower one.
     mean, std: per channel, for pixels in [0, 1]; the extractor applies them itself.
-    colour: order of the channels.
+    colour: order of the channels, a key of `CHANNELS`.
     features: what the extractor returns, by name; always "features" and "logits".
     classes: name of the class list that the logits follow (`models.class_names`).
     published: accuracy in percent as published, by a label that says of what.
@@ -119,8 +143,8 @@ class Card:
     fps: float | None
     resize: Resize
     crop: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
     features: Mapping[str, Feature] = field(hash=False)
     checkpoint: Checkpoint
     source: str
@@ -128,6 +152,7 @@ class Card:
     published: Mapping[str, float] = field(hash=False)
     classes: str = "kinetics400"
     colour: str = "RGB"
+    half_pixels: str = "even"
     min_frames: int = 1
 
     def __post_init__(self) -> None:
@@ -143,9 +168,13 @@ class Card:
         require(1 <= self.min_frames <= self.frames, "min_frames is in 1..frames")
         require(self.fps is None or self.fps > 0, "fps is positive or None")
         require(0 < self.crop <= self.resize.smallest, "crop fits the resized frame")
-        require(len(self.mean) == len(self.std) == 3, "mean and std are per channel")
+        require(self.colour in CHANNELS, f"colour is one of {', '.join(CHANNELS)}")
+        require(
+            len(self.mean) == len(self.std) == CHANNELS[self.colour],
+            "mean and std are per channel",
+        )
         require(min(self.std) > 0, "std is positive")
-        require(self.colour == "RGB", "colour is RGB")
+        require(self.half_pixels in ("even", "down"), "half_pixels is even or down")
         for name in ("features", "logits"):
             require(name in self.features, f"features has no {name!r}")
         for label, value in self.published.items():
