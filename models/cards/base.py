@@ -20,6 +20,12 @@ FILTERS = {
 }
 """The resize filters; all are bilinear."""
 
+SAMPLINGS = {
+    "dense": "frames that are `stride` apart, from anywhere in the video",
+    "uniform": "the whole video in as many parts as the window has frames, one of each",
+}
+"""The ways to take a window from a video."""
+
 CHANNELS = {"RGB": 3, "BGR": 3, "flow": 2}
 """The colour orders of clips with their channels; flow is (u, v)."""
 
@@ -122,6 +128,7 @@ class Card:
     aliases: the names that upstream programs use, resolved by `models.resolve`.
     frames: frames of one window.
     stride: distance between neighbouring frames of a window, in frames of the video.
+    sampling: how its author takes a window: a key of `SAMPLINGS`.
     fps: frame rate that the video must have, or None: the video's own.
     min_frames: the shortest clip that the network accepts.
     resize, crop: a frame is resized, then cropped to crop x crop from the centre.
@@ -153,6 +160,7 @@ class Card:
     classes: str = "kinetics400"
     colour: str = "RGB"
     half_pixels: str = "even"
+    sampling: str = "dense"
     min_frames: int = 1
 
     def __post_init__(self) -> None:
@@ -175,6 +183,7 @@ class Card:
         )
         require(min(self.std) > 0, "std is positive")
         require(self.half_pixels in ("even", "down"), "half_pixels is even or down")
+        require(self.sampling in SAMPLINGS, "sampling is dense or uniform")
         for name in ("features", "logits"):
             require(name in self.features, f"features has no {name!r}")
         for label, value in self.published.items():
