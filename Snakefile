@@ -29,6 +29,12 @@ rule all:
         expand("results/{dataset}/checked.txt", dataset=DATASETS),
 
 
+# All that is downloaded and unpacked, for instance before nodes without internet start.
+rule originals:
+    input:
+        every(originals_of),
+
+
 # Clean clips in every encoding that something reads.
 rule clips:
     input:

@@ -120,7 +120,7 @@ def transcoding(rows: list[Row], folder: Path, jobs: int) -> dict:
 
     def encode(row: Row) -> Path:
         target = plain / f"{slug(row.id)}.mp4"
-        run(encode_command(Path(row.path), target, row.start, row.end, ENCODING))
+        run(encode_command(row, target, ENCODING))
         return target
 
     def encode_and_check(row: Row) -> None:

@@ -1,4 +1,7 @@
-# Originals: archives are unpacked below results/<dataset>/originals/<archive>/.
+# Originals: files are downloaded to results/<dataset>/downloads/, archives unpacked
+# below results/<dataset>/originals/<archive>/, single videos lie below
+# results/<dataset>/videos/<shard>/. The host that submits downloads: compute nodes
+# often have no way to the internet.
 
 
 rule make_demo:
@@ -17,15 +20,61 @@ rule make_demo:
         "python -m scripts.make_demo --directory results/demo/source > {log:q} 2>&1"
 
 
+rule download_file:
+    output:
+        "results/{originals}/downloads/{file}",
+    log:
+        "logs/download_file/{originals}.{file}.log",
+    benchmark:
+        "benchmarks/download_file/{originals}.{file}.tsv"
+    # It tries several times itself.
+    retries: 0
+    localrule: True
+    conda:
+        "../envs/acquire.yaml"
+    resources:
+        downloads=1,
+    params:
+        options=file_options,
+        settings=download_settings,
+    message:
+        "Downloading {wildcards.file} of {wildcards.originals}"
+    shell:
+        "python -m scripts.download_file --file {output:q} --options {params.options:q}"
+        " --settings {params.settings:q} > {log:q} 2>&1"
+
+
+# Which archives there are, where the config names a list of them.
+checkpoint download_list:
+    output:
+        "results/{originals}/lists/{file}",
+    log:
+        "logs/download_list/{originals}.{file}.log",
+    retries: 0
+    localrule: True
+    conda:
+        "../envs/acquire.yaml"
+    resources:
+        downloads=1,
+    params:
+        options=list_options,
+        settings=download_settings,
+    message:
+        "Downloading {wildcards.file} of {wildcards.originals}"
+    shell:
+        "python -m scripts.download_file --file {output:q} --options {params.options:q}"
+        " --settings {params.settings:q} > {log:q} 2>&1"
+
+
 rule unpack_archive:
     input:
-        archive_path,
+        archive_parts,
     output:
-        "results/{dataset}/originals/{archive}.tsv",
+        "results/{originals}/originals/{archive}.tsv",
     log:
-        "logs/unpack_archive/{dataset}.{archive}.log",
+        "logs/unpack_archive/{originals}.{archive}.log",
     benchmark:
-        "benchmarks/unpack_archive/{dataset}.{archive}.tsv"
+        "benchmarks/unpack_archive/{originals}.{archive}.tsv"
     conda:
         "../envs/acquire.yaml"
     resources:
@@ -34,7 +83,36 @@ rule unpack_archive:
     params:
         options=lambda wildcards: options("unpack_archive"),
     message:
-        "Unpacking {wildcards.archive} of {wildcards.dataset}"
+        "Unpacking {wildcards.archive} of {wildcards.originals}"
     shell:
         "python -m scripts.unpack_archive --archive {input:q} --manifest {output:q}"
+        " > {log:q} 2>&1"
+
+
+rule download_videos:
+    input:
+        shard_table,
+    output:
+        "results/{dataset}/videos/{shard}.tsv",
+    log:
+        "logs/download_videos/{dataset}.{shard}.log",
+    benchmark:
+        "benchmarks/download_videos/{dataset}.{shard}.tsv"
+    # At once it would be refused again; the next run goes on.
+    retries: 0
+    localrule: True
+    conda:
+        "../envs/acquire.yaml"
+    resources:
+        downloads=1,
+    params:
+        options=video_options,
+        retry=retry_of,
+        settings=download_settings,
+    message:
+        "Downloading shard {wildcards.shard} of {wildcards.dataset}"
+    shell:
+        "python -m scripts.download_videos --table {input:q} --manifest {output:q}"
+        " --retry {params.retry:q} --options {params.options:q}"
+        " --settings {params.settings:q} --cooldowns resources/downloads"
         " > {log:q} 2>&1"

@@ -3,16 +3,23 @@
 import json
 import logging
 import sys
+from functools import cache
 from pathlib import Path
 from shlex import quote
 
 sys.path.insert(0, str(workflow.basedir))
 
 import models
-from scripts.build_index import folder_state
-from scripts.common import preflight
-from scripts.common.config import ConfigError, resolve
+from scripts.common import originals, preflight
+from scripts.common.config import (
+    ConfigError,
+    needed_encodings,
+    resolve,
+    set_of_splits,
+    split_lists,
+)
 from scripts.common.index import read_shards
+from scripts.common.sources import folder_state
 from scripts.common.versions import VERSIONS
 
 # The rich logger reads a failed job's log, which a second attempt may have deleted by
@@ -33,7 +40,7 @@ try:
 except ConfigError as error:
     sys.exit(f"error in the configuration:\n{error}")
 
-missing = preflight.missing_folders(CONFIG)
+missing = preflight.missing_folders(CONFIG) + preflight.missing_files(CONFIG)
 # On a cluster the nodes have the programs, and not this machine.
 if workflow.local_exec:
     with_conda = bool(workflow.deployment_settings.deployment_method)
@@ -48,16 +55,22 @@ MODELS = CONFIG["models"]
 DUMPED = CONFIG["frames"]["encodings"]
 LISTS = CONFIG["lists"]
 # Only what something reads is encoded.
-NEEDED = sorted(
-    {LISTS["encoding"], *DUMPED, *(entry["encoding"] for entry in MODELS.values())}
-)
+NEEDED = needed_encodings(CONFIG)
+# Lists of archives, by folder and name.
+ARCHIVE_LISTS = {
+    (dataset["originals"], file.name): file
+    for dataset in DATASETS.values()
+    for file in originals.lists(originals.archive_entries(dataset))
+}
 
 
 wildcard_constraints:
     dataset="|".join(DATASETS),
+    originals="|".join({dataset["originals"] for dataset in DATASETS.values()}),
     encoding="|".join(ENCODINGS),
     model="|".join(MODELS) or "none",
     format="|".join(LISTS["formats"]) or "none",
     splits="[A-Za-z0-9_-]+",
     shard=r"\d{5}",
-    archive="[^/]+",
+    archive="[^/]+(/[^/]+)?",
+    file="[^/]+(/[^/]+)?",

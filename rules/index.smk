@@ -6,21 +6,29 @@ checkpoint build_index:
         unpack(index_inputs),
     output:
         videos="results/{dataset}/index/videos.tsv",
+        events="results/{dataset}/index/events.tsv",
         classes="results/{dataset}/index/classes.txt",
+        counts="results/{dataset}/index/counts.tsv",
         shards="results/{dataset}/index/shards.tsv",
     log:
         "logs/build_index/{dataset}.log",
     benchmark:
         "benchmarks/build_index/{dataset}.tsv"
     conda:
-        "../envs/media.yaml"
+        "../envs/tables.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=4000,
         runtime=scaled(minutes=30),
     params:
         options=index_options,
+        originals=originals_folder,
+        unpacked=names_of("unpacked"),
+        unpacked_annotations=names_of("unpacked_annotations"),
     message:
         "Indexing {wildcards.dataset}"
     shell:
         "python -m scripts.build_index --index results/{wildcards.dataset}/index"
-        " --unpacked {input.unpacked:q} --options {params.options:q} > {log:q} 2>&1"
+        " --originals results/{params.originals}/originals"
+        " --unpacked {params.unpacked:q} --annotations {input.annotations:q}"
+        " --unpacked-annotations {params.unpacked_annotations:q}"
+        " --options {params.options:q} > {log:q} 2>&1"

@@ -1,25 +1,78 @@
 """Which files a job reads: functions of its wildcards."""
 
 
-def archive_path(wildcards):
-    """Return the path of an archive by its base name."""
-    archives = DATASETS[wildcards.dataset]["source"]["archives"]
-    return next(path for path in archives if Path(path).name == wildcards.archive)
+def list_reader(folder):
+    """Return a function that gives the lines of a list, once it is downloaded."""
+
+    def lines(file):
+        place = (
+            file.local
+            or checkpoints.download_list.get(originals=folder, file=file.name).output[0]
+        )
+        return Path(place).read_text().splitlines()
+
+    return lines
+
+
+@cache
+def originals_in(folder):
+    """Return what is unpacked below a folder, by name: datasets may share it."""
+    return {
+        original.name: original
+        for dataset in DATASETS.values()
+        if dataset["originals"] == folder
+        for original in originals.of_dataset(dataset, list_reader(folder))
+    }
+
+
+@cache
+def files_in(folder):
+    """Return what is downloaded to a folder, by name."""
+    return {
+        file.name: file
+        for dataset in DATASETS.values()
+        if dataset["originals"] == folder
+        for file in originals.of_files(dataset, list_reader(folder))
+    }
+
+
+def archive_parts(wildcards):
+    """Return the files of an archive, downloaded where they are not here."""
+    original = originals_in(wildcards.originals)[wildcards.archive]
+    return [path_of(wildcards.originals, file) for file in original.files]
+
+
+def path_of(folder, file):
+    """Return where a file is, or will be once it is downloaded."""
+    return file.local or f"results/{folder}/downloads/{file.name}"
+
+
+def unpacked(folder, entries):
+    """Return the manifests of archives."""
+    return [f"results/{folder}/originals/{entry.name}.tsv" for entry in entries]
+
+
+def originals_of(dataset):
+    """Return the manifests of all that a dataset's videos come in."""
+    if DATASETS[dataset]["source"] == "annotations":
+        return [f"results/{dataset}/videos/{s}.tsv" for s in shards_of(dataset)]
+    folder = DATASETS[dataset]["originals"]
+    entries = originals.archive_entries(DATASETS[dataset])
+    return unpacked(folder, originals.archives(entries, list_reader(folder)))
 
 
 def index_inputs(wildcards):
     """Return what the index is read from: unpacked archives and annotations."""
     dataset = DATASETS[wildcards.dataset]
-    archives = dataset["source"].get("archives", [])
-    inputs = {
-        "unpacked": [
-            f"results/{wildcards.dataset}/originals/{Path(path).name}.tsv"
-            for path in archives
-        ]
+    folder = dataset["originals"]
+    in_place = dataset["source"] == "annotations"
+    files = originals.files((dataset["annotations"] or {"files": []})["files"])
+    held = [file for file in files if file.is_archive]
+    return {
+        "unpacked": [] if in_place else originals_of(wildcards.dataset),
+        "annotations": [path_of(folder, f) for f in files if f not in held],
+        "unpacked_annotations": unpacked(folder, held),
     }
-    if dataset["annotations"]:
-        inputs["annotations"] = dataset["annotations"]
-    return inputs
 
 
 def shards_of(dataset):
@@ -32,6 +85,13 @@ def shard_table(wildcards):
     """Return a shard table; the checkpoint writes it where it changed."""
     checkpoints.build_index.get(dataset=wildcards.dataset)
     return f"results/{wildcards.dataset}/index/shards/{wildcards.shard}.tsv"
+
+
+def sources_of(wildcards):
+    """Return the table of a shard's sources: what was downloaded, or what is there."""
+    if DATASETS[wildcards.dataset]["source"] == "annotations":
+        return f"results/{wildcards.dataset}/videos/{wildcards.shard}.tsv"
+    return shard_table(wildcards)
 
 
 def manifests_of(dataset, stage, variant):
@@ -70,17 +130,20 @@ def every(of):
     return lambda wildcards: [path for dataset in DATASETS for path in of(dataset)]
 
 
-def listed(wildcards):
-    """Return the manifests of what the lists name: frames, or else clips."""
+def clips_listed(wildcards):
+    """Return the manifests of the clips that the lists name."""
+    return manifests_of(wildcards.dataset, "clips", LISTS["encoding"])
+
+
+def frames_listed(wildcards):
+    """Return the manifests of the frames that the lists name, where they are dumped."""
     encoding = LISTS["encoding"]
-    stage = "frames" if encoding in DUMPED else "clips"
-    return manifests_of(wildcards.dataset, stage, encoding)
+    return manifests_of(wildcards.dataset, "frames", encoding) * (encoding in DUMPED)
 
 
 def split_files(wildcards):
     """Return the files of a set of splits; none where the annotations decide."""
-    splits = DATASETS[wildcards.dataset]["splits"][wildcards.splits]
-    return [] if splits == "annotations" else list(splits.values())
+    return split_lists(DATASETS[wildcards.dataset], wildcards.splits)
 
 
 def checkpoint_file(wildcards):

@@ -5,18 +5,21 @@ rule write_splits:
     input:
         split_files,
         videos="results/{dataset}/index/videos.tsv",
-        manifests=listed,
+        events="results/{dataset}/index/events.tsv",
+        classes="results/{dataset}/index/classes.txt",
+        clips=clips_listed,
+        frames=frames_listed,
     output:
         directory("results/{dataset}/splits/{format}/{splits}"),
     log:
         "logs/write_splits/{dataset}.{format}.{splits}.log",
     conda:
-        "../envs/media.yaml"
+        "../envs/tables.yaml"
     params:
-        options=list_options,
+        options=split_options,
     message:
         "Writing the lists {wildcards.splits} of {wildcards.dataset}"
     shell:
         "python -m scripts.write_splits --index results/{wildcards.dataset}/index"
-        " --manifests {input.manifests:q} --lists {output:q}"
+        " --clips {input.clips:q} --frames {input.frames:q} --lists {output:q}"
         " --format {wildcards.format} --options {params.options:q} > {log:q} 2>&1"

@@ -3,7 +3,7 @@
 
 rule transcode_clips:
     input:
-        shard_table,
+        sources_of,
     output:
         "results/{dataset}/clips/{encoding}/{shard}.tsv",
     log:

@@ -18,11 +18,49 @@ def retry_of(wildcards):
 def index_options(wildcards):
     """Return what the index depends on; of a folder, when its folders changed."""
     dataset = DATASETS[wildcards.dataset]
-    keys = ("shards", "labels", "annotations", "columns")
+    keys = ("shards", "labels", "images_fps", "subset", "expected")
     values = {key: dataset[key] for key in keys}
-    folder = dataset["source"].get("folder")
+    if dataset["annotations"]:
+        form = {"format": dataset["annotations"]["format"]}
+        keys = ("columns", "label_separator")
+        values["annotations"] = form | {key: dataset[key] for key in keys}
+    source = dataset["source"]
+    values["in_place"] = source == "annotations"
+    folder = None if values["in_place"] else source.get("folder")
     state = folder_state(Path(folder)) if folder else None
     return options("build_index", folder=folder, state=state, **values)
+
+
+def file_options(wildcards):
+    """Return what is known of a file to download."""
+    return places(files_in(wildcards.originals)[wildcards.file])
+
+
+def list_options(wildcards):
+    """Return what is known of a list of archives to download."""
+    return places(ARCHIVE_LISTS[wildcards.originals, wildcards.file])
+
+
+def places(file):
+    """Return the options of a download."""
+    facts = {"bytes": file.bytes, "sha256": file.sha256}
+    return options("download_file", urls=file.places, **facts)
+
+
+def video_options(wildcards):
+    """Return what downloaded videos depend on: what the encodings make of them."""
+    return options(
+        "download_videos",
+        short_side=CONFIG["download"]["short_side"],
+        audio=any(ENCODINGS[name]["audio"] for name in NEEDED),
+    )
+
+
+def download_settings(wildcards, input):
+    """Return how to download, as JSON; by asking for `input` it is not tracked."""
+    settings = dict(CONFIG["download"])
+    del settings["short_side"]
+    return json.dumps(settings)
 
 
 def encoding_options(wildcards):
@@ -35,13 +73,10 @@ def dump_options(wildcards):
     return options("dump_frames", quality=CONFIG["frames"]["quality"])
 
 
-def list_options(wildcards):
-    """Return what the lists depend on."""
-    return options(
-        "write_splits",
-        splits=DATASETS[wildcards.dataset]["splits"][wildcards.splits],
-        separator=LISTS["separator"],
-    )
+def split_options(wildcards):
+    """Return what the split lists depend on."""
+    splits = set_of_splits(DATASETS[wildcards.dataset], wildcards.splits)
+    return options("write_splits", separator=LISTS["separator"], **splits)
 
 
 def checkpoint_options(wildcards):
@@ -59,6 +94,22 @@ def feature_options(wildcards):
     # The file of features says how its clips were encoded.
     values["encoding"] = {"name": entry["encoding"], **ENCODINGS[entry["encoding"]]}
     return options("extract_features", **values)
+
+
+def originals_folder(wildcards, input):
+    """Return the folder of a dataset's originals."""
+    return DATASETS[wildcards.dataset]["originals"]
+
+
+def names_of(key):
+    """Return the names of manifests; thousands of paths overfill a command line."""
+
+    def names(wildcards, input):
+        folder = f"results/{originals_folder(wildcards, input)}/originals"
+        manifests = [Path(path).relative_to(folder) for path in input.get(key)]
+        return [str(manifest.with_suffix("")) for manifest in manifests]
+
+    return names
 
 
 def batch_size(wildcards, input):

@@ -49,7 +49,7 @@ rule check_failures:
         "logs/check_failures/{dataset}.log",
     retries: 0
     conda:
-        "../envs/media.yaml"
+        "../envs/tables.yaml"
     params:
         options=lambda wildcards: options(
             "check_failures", max_failed=DATASETS[wildcards.dataset]["max_failed"]

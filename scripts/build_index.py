@@ -1,8 +1,13 @@
 """Write down which videos a dataset has, and cut them into shards.
 
-Input:  a folder of videos, or the manifests of unpacked archives; annotations or none.
-Output: index/videos.tsv   every video with label, split, shard and source,
-        index/classes.txt  the class names, sorted: line n is class n, from 0,
+Input:  a folder of videos, the manifests of unpacked archives, or nothing (the videos
+        are then where the annotations say); annotations in one of many formats, or
+        none: every video of the source then belongs to the dataset.
+Output: index/videos.tsv   every video with labels, splits, shard and source,
+        index/events.tsv   what happens when in the videos, where annotations say so,
+        index/classes.txt  the class names: line n is class n, from 0; in the official
+                           order, or sorted where there is none,
+        index/counts.tsv   how many videos and classes there are, and were expected,
         index/shards.tsv   the shards that have videos, with number of rows and sha256,
         index/shards/<shard>.tsv  the shard tables, each written only if it changed.
 
@@ -10,145 +15,198 @@ A shard table holds what the clips depend on and nothing else, so that new label
 splits do not touch it, and a new video touches the table of its own shard alone.
 """
 
-import csv
 import hashlib
-import os
+import random
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from scripts.common import cli, files, tables
+from scripts.common.annotations import (
+    READERS,
+    Annotated,
+    AnnotationError,
+    Annotations,
+    Files,
+    check_classes,
+    match_classes,
+    read_table,
+)
 from scripts.common.ids import SlugTooLong, fingerprint, shard_name, shard_of, slug
-from scripts.common.index import Entry, render_videos
-from scripts.common.media import VIDEO_SUFFIXES
+from scripts.common.index import LABEL_SEPARATOR, Entry, render_events, render_videos
+from scripts.common.originals import is_url
+from scripts.common.sources import (
+    Source,
+    image_folders,
+    is_video,
+    source_row,
+    videos,
+    walk_folder,
+)
 from scripts.common.tables import Row
 
 MOST_IN_A_SHARD = 1024
 
 
-class AnnotationError(ValueError):
-    """The annotations cannot be used; the message says where and what to do."""
-
-
-def walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Yield each folder below the root, and it, with the names of its files, sorted.
-
-    Links to folders are followed, each folder once.
-    """
-    seen = set()
-    for folder, subfolders, names in os.walk(root, followlinks=True):
-        status = Path(folder).stat()
-        identity = (status.st_dev, status.st_ino)
-        if identity in seen:
-            subfolders.clear()
-            continue
-        seen.add(identity)
-        subfolders.sort()
-        yield Path(folder), sorted(names)
-
-
-def walk_folder(root: Path) -> Iterator[Row]:
-    """Yield a row for each file below a folder."""
-    for folder, names in walk(root):
-        for name in names:
-            yield source_row(folder / name, root)
-
-
-def folder_state(root: Path) -> str:
-    """Return a fingerprint that changes when a file below comes, goes or is renamed.
-
-    Any of these changes its folder's time of modification, so that the files themselves
-    need not be looked at. A file that is edited in place is not noticed.
-    """
-    changes = [(str(folder), folder.stat().st_mtime_ns) for folder, _ in walk(root)]
-    return fingerprint(folders=changes)
-
-
-def source_row(path: Path, root: Path) -> Row:
-    """Return the row of a source file; its key follows size and time of change."""
-    video_id = path.relative_to(root).as_posix()
-    if not path.is_file():
-        return Row(
-            video_id, "missing", f"{path} is a link to nothing, or no plain file"
-        )
-    status = path.stat()
-    key = fingerprint(bytes=status.st_size, mtime=status.st_mtime_ns)
-    return Row(video_id, path=str(path), bytes=status.st_size, key=key)
-
-
-def from_source(sources: Iterable[Row], label_by_folder: bool) -> Iterator[Entry]:
-    """Yield an entry for each source file that is named like a video."""
-    for row in sources:
-        if Path(row.id).suffix.lower() in VIDEO_SUFFIXES:
-            yield Entry(row, folder_label(row.id) if label_by_folder else "")
-
-
-def folder_label(video_id: str) -> str:
-    """Return the name of the folder that a video is in; at the top there is none."""
-    return video_id.rpartition("/")[0].rpartition("/")[2]
-
-
-def from_annotations(
-    path: Path, sources: Iterable[Row], columns: dict[str, str], label_by_folder: bool
-) -> Iterator[Entry]:
-    """Yield an entry for each row of the annotations.
+def read_annotations(options: Mapping, paths: list[Path]) -> Annotations:
+    """Return what the dataset's annotation files say.
 
     Args:
-        path: CSV or TSV file with a header.
-        sources: the files that there are.
-        columns: names of the columns for path, id, label, split, start and end.
-        label_by_folder: label videos by their folder where the annotations do not.
+        options: `format`, `columns` and `label_separator` of the config.
+        paths: the files; those of archives are unpacked.
 
     Raises:
-        AnnotationError: no `path` column, or a time that is not a number.
+        AnnotationError: the message says where and what to do.
     """
-    by_path = {row.id: row for row in sources}
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        dialect = "excel-tab" if "\t" in file.readline() else "excel"
-        file.seek(0)
-        reader = csv.DictReader(file, dialect=dialect)
-        header = reader.fieldnames or []
-        if columns["path"] not in header:
-            raise AnnotationError(
-                f"{path} has no column '{columns['path']}' (it has: "
-                f"{', '.join(header)}); name it in the config under `columns: path`"
-            )
-        for record in reader:
-            values = {k: (record.get(name) or "") for k, name in columns.items()}
-            where = f"{path}, line {reader.line_num}"
-            start = _seconds(values["start"], f"{where}: {columns['start']}")
-            end = _seconds(values["end"], f"{where}: {columns['end']}")
-            name = values["path"].removeprefix("./")
-            source = by_path.get(name) or Row(
-                name, "missing", f"the source has no file {name}"
-            )
-            video_id = values["id"] or _segment_id(name, start, end)
-            row = replace(source, id=video_id, start=start, end=end)
-            label = values["label"] or (folder_label(name) if label_by_folder else "")
-            yield Entry(row, label, values["split"])
+    if options["format"] != "table":
+        return READERS[options["format"]](Files(paths))
+    if len(paths) != 1:
+        raise AnnotationError(
+            f"a table is one file, and `annotations: files` gives {len(paths)}"
+        )
+    return read_table(paths[0], options["columns"], options["label_separator"])
 
 
-def _seconds(text: str, place: str) -> float | None:
-    try:
-        return float(text) if text else None
-    except ValueError:
-        raise AnnotationError(f"{place}: '{text}' is not a number of seconds") from None
+def in_source(annotated: Annotated, source: Source) -> Row:
+    """Return the row of an annotated video that a folder or archives have."""
+    found = source.find(annotated.name)
+    if found is None:
+        message = f"the source has no file {annotated.name}"
+        return Row(annotated.id, "missing", message)
+    if annotated.is_cut:
+        return replace(found, id=annotated.id)
+    return segment(replace(found, id=annotated.id), annotated)
 
 
-def _segment_id(name: str, start: float | None, end: float | None) -> str:
-    """Return the id of a video, or of its segment, as Kinetics names segments."""
+def where_annotated(annotated: Annotated, folder: Path) -> Row:
+    """Return the row of a video that is where the annotations say.
+
+    Args:
+        annotated: its `url` is where to download it; without one, `name` is its path.
+        folder: what paths are relative to: the annotations' own.
+    """
+    if annotated.url:
+        key = fingerprint(url=annotated.url)
+        row = Row(annotated.id, path=annotated.url, key=key)
+    else:
+        row = source_row(annotated.id, folder / annotated.name)
+    return segment(row, annotated)
+
+
+def segment(row: Row, annotated: Annotated) -> Row:
+    """Return the row with the annotated segment, and a key that tells of it."""
+    start, end = annotated.start, annotated.end
     if start is None and end is None:
-        return name
-    return f"{name}_{start or 0:g}_{'end' if end is None else format(end, 'g')}"
+        return row
+    key = fingerprint(source=row.key, start=start, end=end)
+    return replace(row, start=start, end=end, key=key)
+
+
+def labelled(video: Annotated, by_folder: bool) -> Annotated:
+    """Return the video with its labels on one line each, as classes.txt has them.
+
+    Args:
+        video: as the annotations have it.
+        by_folder: where it has no label, the name of its folder is one.
+    """
+    labels = video.labels
+    if not labels and by_folder and not is_url(video.name):
+        labels = folder_labels(video.name)
+    tidy = tuple(" ".join(label.split()) for label in labels)
+    return video if tidy == video.labels else replace(video, labels=tidy)
+
+
+def folder_labels(video_id: str) -> tuple[str, ...]:
+    """Return the name of the folder that a video is in; at the top there is none."""
+    name = video_id.rpartition("/")[0].rpartition("/")[2]
+    return (name,) if name else ()
+
+
+def select(
+    chosen: Iterable[Annotated], subset: Mapping, classes: list[str]
+) -> Iterator[Annotated]:
+    """Yield the videos of a subset.
+
+    Args:
+        chosen: all videos.
+        subset: of the config: `splits` (in any set), `per_class` and `seed`.
+        classes: the classes that stay; other labels are taken off, and a video that
+            had labels and keeps none is left out.
+    """
+    keep, splits = set(classes), subset["splits"]
+    kept = []
+    for video in chosen:
+        labels = tuple(label for label in video.labels if label in keep)
+        events = tuple(e for e in video.events if not e.label or e.label in keep)
+        listed = splits is None or any(s in splits for s in video.splits.values())
+        if listed and (labels or not video.labels):
+            kept.append(replace(video, labels=labels, events=events))
+    if subset["per_class"] is None:
+        yield from kept
+        return
+    kept.sort(key=lambda video: video.id)
+    if subset["seed"] is not None:
+        random.Random(subset["seed"]).shuffle(kept)
+    # Each list gets its share, or a test list would be what training left over.
+    taken: Counter[tuple] = Counter()
+    for video in kept:
+        group = (video.labels[:1], *sorted(video.splits.items()))
+        taken[group] += 1
+        if taken[group] <= subset["per_class"]:
+            yield video
+
+
+def subset_classes(wanted: list[str] | str | None, known: list[str]) -> list[str]:
+    """Return the classes that a subset keeps, in the dataset's order.
+
+    Args:
+        wanted: names, or a file with one a line; None keeps all.
+        known: the dataset's classes.
+
+    Raises:
+        AnnotationError: a name is not a class of the dataset.
+    """
+    if wanted is None:
+        return known
+    if isinstance(wanted, str):
+        text = Path(wanted).read_text(encoding="utf-8-sig")
+        wanted = [line.strip() for line in text.splitlines() if line.strip()]
+    matched = set(match_classes(wanted, known))
+    return [name for name in known if name in matched]
+
+
+def classes_of(videos: Iterable[Annotated]) -> list[str]:
+    """Return the labels of videos and of their events, sorted."""
+    labels = {label for video in videos for label in video.labels}
+    labels |= {event.label for video in videos for event in video.events}
+    return sorted(labels - {""})
+
+
+def counts(videos: list[Annotated], classes: list[str]) -> dict[str, int]:
+    """Return how many videos and classes there are, and how many in each split."""
+    found = Counter({"videos": len(videos), "classes": len(classes)})
+    for video in videos:
+        for name, split in video.splits.items():
+            found[f"{name} {split}"] += 1
+    return dict(found)
+
+
+def compare(found: Mapping[str, int], expected: Mapping) -> list[tuple]:
+    """Return rows of counts.tsv: what, expected (or None), found."""
+    wanted = {key: expected[key] for key in ("videos", "classes") if key in expected}
+    for name, splits in expected.get("splits", {}).items():
+        wanted |= {f"{name} {split}": count for split, count in splits.items()}
+    names = sorted({*found, *wanted}, key=lambda name: (" " in name, name))
+    return [(name, wanted.get(name), found.get(name, 0)) for name in names]
 
 
 def checked(entries: Iterable[Entry]) -> list[Entry]:
-    """Return the entries sorted by id, with keys for segments and names checked.
+    """Return the entries sorted by id, with names checked.
 
     Raises:
-        AnnotationError: two entries have one id.
+        AnnotationError: two entries have one id, or a label cannot be written.
     """
     unique: dict[str, Entry] = {}
     for entry in entries:
@@ -158,25 +216,38 @@ def checked(entries: Iterable[Entry]) -> list[Entry]:
                 f"two videos are named '{row.id}'; give each a name of its own in the"
                 " annotations' `id` column, and archives paths that differ"
             )
-        if row.start is not None or row.end is not None:
-            key = fingerprint(source=row.key, start=row.start, end=row.end)
-            row = replace(row, key=key)
         try:
             slug(row.id)
         except SlugTooLong as error:
             row = row.failed("bad_name", str(error))
-        # Class names stand one a line in classes.txt.
-        label = " ".join(entry.label.split())
-        unique[row.id] = replace(entry, row=row, label=label)
+        for label in entry.labels:
+            if LABEL_SEPARATOR in label:
+                raise AnnotationError(
+                    f"the class '{label}' of '{row.id}' holds '{LABEL_SEPARATOR}',"
+                    " which separates the labels of a video; rename it"
+                )
+        unique[row.id] = replace(entry, row=row)
     return [unique[video_id] for video_id in sorted(unique)]
 
 
-def write_index(entries: list[Entry], shards: int, folder: Path) -> Counter[str]:
+def shard_key(row: Row) -> str:
+    """Return what decides about a video's shard: its id, or where it comes from.
+
+    The segments of one download share a shard, so that it is downloaded once.
+    """
+    return row.path if is_url(row.path) else row.id
+
+
+def write_index(
+    entries: list[Entry], classes: list[str], shards: int, folder: Path
+) -> Counter[str]:
     """Write the index's files below a folder; return the number of rows by shard."""
     by_shard: dict[str, list[Row]] = {}
+    shard_by_id: dict[str, str] = {}
     for entry in entries:
-        name = shard_name(shard_of(entry.row.id, shards))
+        name = shard_name(shard_of(shard_key(entry.row), shards))
         by_shard.setdefault(name, []).append(entry.row)
+        shard_by_id[entry.row.id] = name
     lines = []
     for name, rows in sorted(by_shard.items()):
         text = tables.render(rows)
@@ -186,27 +257,106 @@ def write_index(entries: list[Entry], shards: int, folder: Path) -> Counter[str]
     for table in (folder / "shards").glob("*.tsv"):
         if table.stem not in by_shard:
             table.unlink()
-    classes = sorted({entry.label for entry in entries if entry.label})
     files.write_text(folder / "classes.txt", "".join(f"{c}\n" for c in classes))
-    files.write_text(folder / "videos.tsv", render_videos(entries, shards))
+    files.write_text(folder / "events.tsv", render_events(entries))
+    files.write_text(folder / "videos.tsv", render_videos(entries, shard_by_id))
     files.write_text(folder / "shards.tsv", "shard\trows\tsha256\n" + "".join(lines))
     return Counter({name: len(rows) for name, rows in by_shard.items()})
+
+
+def sources(options: Mapping, unpacked: list[Path]) -> Iterator[list[Row]]:
+    """Yield the files of the folder, or of each unpacked archive."""
+    groups = (
+        [walk_folder(Path(options["folder"]))]
+        if options["folder"]
+        else (tables.read_all([manifest]) for manifest in unpacked)
+    )
+    for rows in groups:
+        if options["images_fps"]:
+            rows = image_folders(rows, options["images_fps"])
+        yield list(rows)
+
+
+def whole_source(groups: Iterable[list[Row]]) -> Annotations:
+    """Return every video of a source as if it were annotated."""
+    found = [row for group in groups for row in videos(group)]
+    return Annotations([Annotated(row.id, row.id) for row in found])
+
+
+def build(
+    options: Mapping, unpacked: list[Path], annotation_files: list[Path]
+) -> tuple[list[Entry], list[str], list[tuple]]:
+    """Return the entries, the classes and the rows of counts.tsv.
+
+    Args:
+        options: as `--help` describes them.
+        unpacked: manifests of the source's archives.
+        annotation_files: those that the annotations come in.
+
+    Raises:
+        AnnotationError: the annotations cannot be used.
+    """
+    groups = [] if options["in_place"] else list(sources(options, unpacked))
+    form = (options["annotations"] or {}).get("format", "table")
+    annotations = (
+        read_annotations(options["annotations"], annotation_files)
+        if options["annotations"]
+        else whole_source(groups)
+    )
+    by_folder = options["labels"] == "folder" and form == "table"
+    every = [labelled(video, by_folder) for video in annotations.videos]
+    classes = list(annotations.classes or classes_of(every))
+    if annotations.classes:
+        check_classes(every, classes)
+    compared = compare(counts(every, classes), options["expected"])
+    subset = options["subset"]
+    classes = subset_classes(subset["classes"], classes)
+    chosen = list(select(every, subset, classes))
+    if options["in_place"]:
+        rows = (where_annotated(v, annotation_files[0].parent) for v in chosen)
+    else:
+        source = Source(groups)
+        rows = (in_source(video, source) for video in chosen)
+    entries = (
+        Entry(row, video.labels, video.splits, video.events)
+        for row, video in zip(rows, chosen, strict=True)
+    )
+    return checked(entries), classes, compared
 
 
 def main(argv: list[str] | None = None) -> None:
     """Build the index of one dataset."""
     parser = cli.command("build_index", __doc__)
     parser.add_argument(
+        "--originals", type=Path, help="folder of the manifests of `unpack_archive`"
+    )
+    parser.add_argument(
         "--unpacked",
+        nargs="*",
+        default=[],
+        metavar="NAME",
+        help="archives that hold the videos, in place of a folder: the names of their"
+        " manifests without .tsv",
+    )
+    parser.add_argument(
+        "--annotations",
         type=Path,
         nargs="*",
         default=[],
-        metavar="TSV",
-        help="manifests of `unpack_archive`, in place of a folder",
+        metavar="FILE",
+        help="annotation files",
+    )
+    parser.add_argument(
+        "--unpacked-annotations",
+        nargs="*",
+        default=[],
+        metavar="NAME",
+        help="archives that hold annotation files",
     )
     cli.add_options(
         parser,
-        "`folder` (or null), `shards`, `labels`, `annotations` and `columns`, as"
+        "`folder` (or null), `in_place` (the videos are where the annotations say),"
+        " `images_fps`, `shards`, `labels`, `annotations`, `subset` and `expected`, as"
         " in config/README.md",
     )
     parser.add_argument(
@@ -214,31 +364,35 @@ def main(argv: list[str] | None = None) -> None:
     )
     arguments = parser.parse_args(argv)
     options = arguments.options
-    sources = (
-        walk_folder(Path(options["folder"]))
-        if options["folder"]
-        else tables.read_all(arguments.unpacked)
-    )
-    by_folder = options["labels"] == "folder"
+
+    def manifests(names: list[str]) -> list[Path]:
+        return [arguments.originals / f"{name}.tsv" for name in names]
+
+    held = tables.read_all(manifests(arguments.unpacked_annotations))
+    paths = [Path(row.path) for row in held if row.ok and not is_video(row)]
+    paths += arguments.annotations
     try:
-        if options["annotations"]:
-            annotations = Path(options["annotations"])
-            entries = from_annotations(
-                annotations, sources, options["columns"], by_folder
-            )
-        else:
-            entries = from_source(sources, by_folder)
-        index = checked(entries)
+        entries, classes, compared = build(
+            options, manifests(arguments.unpacked), paths
+        )
     except AnnotationError as error:
         sys.exit(f"error: {error}")
-    if not index:
+    if not entries:
         sys.exit("error: the source has no videos; see `source` in the config")
-    sizes = write_index(index, options["shards"], arguments.index)
-    print(f"{len(index)} videos in {len(sizes)} shards")
+    sizes = write_index(entries, classes, options["shards"], arguments.index)
+    text = tables.render_records(("what", "expected", "found"), compared)
+    files.write_text(arguments.index / "counts.tsv", text)
+    print(f"{len(entries)} videos in {len(sizes)} shards, {len(classes)} classes")
+    missing = sum(not entry.row.ok for entry in entries)
+    if missing:
+        print(f"{missing} of them are not in the source; videos.tsv says which")
+    for what, expected, found in compared:
+        if expected not in (None, found):
+            print(f"{what}: {found}, where {expected} are expected")
     if max(sizes.values()) > MOST_IN_A_SHARD:
         print(
             f"the largest shard has {max(sizes.values())} videos; consider"
-            f" `shards: {-(-len(index) // 512)}`, before the long stages run"
+            f" `shards: {-(-len(entries) // 512)}`, before the long stages run"
         )
 
 

@@ -46,7 +46,7 @@ def dump_command(clip: Path, folder: Path, quality: int) -> list[str]:
         media.TARGET,
         **{"format": "image2", "q:v": quality, "fps_mode": "passthrough", "threads": 1},
     )
-    return media.compiled(output, clip, f"file:{pattern}")
+    return media.compiled(output, media.as_input(clip), f"file:{pattern}")
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -29,6 +29,7 @@ def transcode_clip(row: Row, folder: Path, options: dict) -> Row:
 
     Args:
         row: the video; `path` is the source, `start` and `end` the segment in seconds.
+            A source may be a folder of images, `fps` of them a second.
         folder: where the clip goes, as `<slug>.mp4`.
         options: an encoding of the config: `fps` (float or None), `short_side` (pixels
             or None), `crf`, `preset`, `audio`.
@@ -37,42 +38,41 @@ def transcode_clip(row: Row, folder: Path, options: dict) -> Row:
         Failure: `not_video`, `no_video_stream`, `empty`, `corrupt` or `bad_name`.
     """
     source = Path(row.path)
-    if not source.is_file():
+    images = row.fps is not None and source.is_dir()
+    if not images and not source.is_file():
         raise Failure("missing", f"there is no file {source}")
-    whole = row.start is None and row.end is None
+    whole = not images and row.start is None and row.end is None
     if whole and options["fps"] is None and options["short_side"] is None:
         return _described(row, source, media.probe(source, decode=True))
     try:
         target = folder / f"{slug(row.id)}.mp4"
     except SlugTooLong as error:
         raise Failure("bad_name", str(error)) from error
-    declared = media.probe(source)
-    if declared.duration == 0:
+    length = row.frames / row.fps if images else media.probe(source).duration
+    if length == 0:
         raise Failure("empty", "the file declares a length of 0 s")
     with files.atomic(target) as temporary:
-        command = encode_command(source, temporary, row.start, row.end, options)
+        command = encode_command(row, temporary, options)
         result = processes.run(command)
         if result.returncode:
             raise Failure("corrupt", media.complaint(result.stderr, source))
         clip = _verified(temporary)
-        _check_length(clip, declared, row)
+        _check_length(clip, length, row)
     return _described(row, target, clip)
 
 
-def encode_command(
-    source: Path, target: Path, start: float | None, end: float | None, options: dict
-) -> list[str]:
-    """Return the ffmpeg command that makes a clip.
+def encode_command(row: Row, target: Path, options: dict) -> list[str]:
+    """Return the ffmpeg command that makes the clip of a row.
 
     One thread per program: x264's output depends on the number of threads, and several
     videos at a time keep the cores busy.
     """
-    segment = {}
-    if start is not None:
-        segment["ss"] = start
-    if end is not None:
-        segment["t"] = end - (start or 0)
-    opened = ffmpeg.input(media.SOURCE, threads=1, **media.ONLY_FILES, **segment)
+    source, how = media.opened(Path(row.path), row.fps)
+    if row.start is not None:
+        how["ss"] = row.start
+    if row.end is not None:
+        how["t"] = row.end - (row.start or 0)
+    opened = ffmpeg.input(media.SOURCE, threads=1, **how)
     # A first frame later than time zero would otherwise be padded or shifted.
     pictures = opened.video.filter("setpts", "PTS-STARTPTS")
     if options["fps"] is not None:
@@ -118,14 +118,14 @@ def _verified(clip: Path) -> media.Video:
     return video
 
 
-def _check_length(clip: media.Video, declared: media.Video, row: Row) -> None:
-    """Compare what was decoded with what the file or the annotation declares.
+def _check_length(clip: media.Video, length: float, row: Row) -> None:
+    """Compare what was decoded with the seconds that file and annotation declare.
 
     Raises:
         Failure: `corrupt`, when the file ends clearly before its declared length.
     """
     start = row.start or 0.0
-    expected = declared.duration - start
+    expected = length - start
     if row.end is not None:
         expected = min(expected, row.end - start)
     seconds = clip.frames / clip.fps

@@ -97,7 +97,7 @@ def test_a_mistake_gets_one_line_with_place_and_remedy(change, expected):
         ),
         (
             {"source": {"archives": ["a/x.zip", "b/x.zip"]}},
-            "datasets.mine.source.archives: two files are named 'x.zip'",
+            "datasets.mine.source.archives: two files are named 'x.zip'; give groups",
         ),
         (
             {"source": {"folder": "/"}, "retry": ["kiled"]},
@@ -105,8 +105,8 @@ def test_a_mistake_gets_one_line_with_place_and_remedy(change, expected):
         ),
         (
             {"source": {"folder": "/"}, "splits": {"own": "anotations"}},
-            "datasets.mine.splits.own: 'anotations' is neither 'annotations' nor a"
-            " list of files",
+            "datasets.mine.splits.own: 'anotations' is neither 'annotations' nor one of"
+            " train, val, test, base, validation, unused",
         ),
     ],
 )

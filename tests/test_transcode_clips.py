@@ -206,3 +206,34 @@ def test_a_program_ended_by_a_signal_is_not_the_videos_fault_for_ever():
     with pytest.raises(Failure) as caught:
         processes.run(["sh", "-c", "kill -KILL $$"])
     assert caught.value.reason == "killed"
+
+
+@pytest.fixture
+def images(tmp_path, stairs) -> Path:
+    """The frames of the stairs as a folder, under a name that globs and formats."""
+    folder = tmp_path / "[1] 50%d {a,b}" / "00001"
+    folder.mkdir(parents=True)
+    ffmpeg("-i", stairs, tmp_path / "frame%05d.png")
+    for image in tmp_path.glob("frame*.png"):
+        image.rename(folder / image.name)
+    (folder / "Thumbs.db").write_bytes(b"x")
+    return folder
+
+
+def test_a_folder_of_images_becomes_a_clip(tmp_path, images):
+    clip = transcode(images, tmp_path, fps=10.0, frames=30)
+    assert (clip.fps, clip.frames, clip.duration) == (25, 75, 3)
+    steps = brightness(Path(clip.path))
+    assert steps == sorted(steps)
+    assert len(set(steps)) == 30
+
+
+@pytest.mark.parametrize("options", [ORIGINAL, ORIGINAL | {"short_side": 32}])
+def test_a_folder_of_images_keeps_its_rate_and_can_be_cut(tmp_path, images, options):
+    clip = transcode(images, tmp_path, options, fps=10.0, frames=30, start=1.0, end=2.0)
+    assert (clip.fps, clip.frames) == (10, 10)
+
+
+def test_a_broken_image_is_a_row(tmp_path, images):
+    (images / "frame00005.png").write_bytes(b"no image")
+    assert reason(images, tmp_path, fps=10.0, frames=30) == "corrupt"

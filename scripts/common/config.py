@@ -5,15 +5,21 @@
 
 import copy
 import difflib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import jsonschema
 import yaml
 
+from scripts.common import originals
 from scripts.common.tables import REASONS
 
 SCHEMA = Path(__file__).parents[2] / "config" / "schemas" / "config.schema.yaml"
+RECIPES = SCHEMA.parents[1] / "datasets"
+CLASSES = SCHEMA.parents[1] / "classes"
+# Heights in which sites offer videos.
+OFFERED = (144, 240, 360, 480, 720, 1080, 1440, 2160)
 
 
 class ConfigError(ValueError):
@@ -31,6 +37,7 @@ def resolve(config: dict, zoo: dict[str, list[str]]) -> dict:
         ConfigError: with a line for each mistake: where, what, and what would be right.
     """
     schema = load_schema()
+    config = with_recipes(config)
     validator = jsonschema.Draft202012Validator(schema)
     errors = sorted(validator.iter_errors(config), key=lambda e: list(map(str, e.path)))
     if errors:
@@ -38,10 +45,121 @@ def resolve(config: dict, zoo: dict[str, list[str]]) -> dict:
     config = with_defaults(config, schema)
     for name, entry in config["models"].items():
         entry["model"] = entry["model"] or name
-    mistakes = list(_mistakes(config, zoo))
+    for name, dataset in config["datasets"].items():
+        dataset["originals"] = dataset["originals"] or name
+        if isinstance(dataset["annotations"], str):
+            files = {"format": "table", "files": [dataset["annotations"]]}
+            dataset["annotations"] = files
+    mistakes = [*_read_class_lists(config["datasets"]), *_mistakes(config, zoo)]
     if mistakes:
         raise ConfigError("\n".join(mistakes))
+    config["download"]["short_side"] = config["download"]["short_side"] or offered(
+        [config["encodings"][name]["short_side"] for name in needed_encodings(config)]
+    )
     return config
+
+
+def with_recipes(config: dict) -> dict:
+    """Return the configuration with each dataset laid over its recipe.
+
+    Raises:
+        ConfigError: there is no such recipe.
+    """
+    datasets = config.get("datasets")
+    if not isinstance(datasets, dict):
+        return config
+    mixed = {name: _over_recipe(name, dataset) for name, dataset in datasets.items()}
+    return {**config, "datasets": mixed}
+
+
+def _over_recipe(name: str, dataset):
+    recipe = dataset.get("recipe") if isinstance(dataset, dict) else None
+    if recipe is None:
+        return dataset
+    known = sorted(path.stem for path in RECIPES.glob("*.yaml"))
+    if recipe not in known:
+        near = suggestion(str(recipe), known) or f" (there are: {', '.join(known)})"
+        raise ConfigError(
+            f"datasets.{name}.recipe: '{recipe}' is not in config/datasets{near}"
+        )
+    text = (RECIPES / f"{recipe}.yaml").read_text()
+    base = _over_recipe(recipe, yaml.safe_load(text)["datasets"][recipe])
+    return _laid_over(base, dataset) | {"source": dataset.get("source", base["source"])}
+
+
+def _laid_over(base, top):
+    if not (isinstance(base, dict) and isinstance(top, dict)):
+        return top
+    return base | {
+        key: _laid_over(base[key], value) if key in base else value
+        for key, value in top.items()
+    }
+
+
+def _read_class_lists(datasets: dict) -> Iterator[str]:
+    """Put the names in place of the files that hold them; yield what goes wrong."""
+    for name, dataset in datasets.items():
+        classes = dataset["subset"]["classes"]
+        if not isinstance(classes, str):
+            continue
+        ours = CLASSES / f"{classes}.txt"
+        path = ours if ours.is_file() else Path(classes)
+        if not path.is_file():
+            yield f"datasets.{name}.subset.classes: there is no file '{classes}'"
+            continue
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        dataset["subset"]["classes"] = [line.strip() for line in lines if line.strip()]
+
+
+def needed_encodings(config: dict) -> list[str]:
+    """Return the encodings of a checked configuration that something reads, sorted."""
+    by_models = {entry["encoding"] for entry in config["models"].values()}
+    dumped = config["frames"]["encodings"]
+    return sorted({config["lists"]["encoding"], *dumped, *by_models})
+
+
+def offered(short_sides: list[int | None]) -> int | None:
+    """Return the smallest size on offer that serves all; None for the largest one.
+
+    >>> offered([224, 256])
+    360
+    """
+    if None in short_sides:
+        return None
+    return next((size for size in OFFERED if size >= max(short_sides)), None)
+
+
+def set_of_splits(dataset: dict, name: str) -> dict:
+    """Return what `write_splits` has to know of a set of splits.
+
+    Args:
+        dataset: of a checked configuration.
+        name: of the set.
+
+    Returns:
+        `set`, the name, and `splits`: "annotations", files by list, or a mapping with
+        `base` (again one of these), `base_set`, `validation` and `unused`.
+    """
+    splits = dataset["splits"][name]
+    if isinstance(splits, str):
+        return {"set": name, "splits": splits}
+    if "base" not in splits:
+        lists = {key: splits[key] for key in ("train", "val", "test") if key in splits}
+        return {"set": name, "splits": lists}
+    base = set_of_splits(dataset, splits["base"])
+    change = {key: splits.get(key) for key in ("validation", "unused")}
+    return {
+        "set": name,
+        "splits": {"base": base["splits"], "base_set": base["set"], **change},
+    }
+
+
+def split_lists(dataset: dict, name: str) -> list[str]:
+    """Return the files that a set of splits is read from."""
+    splits = set_of_splits(dataset, name)["splits"]
+    while "base" in splits:
+        splits = splits["base"]
+    return [] if isinstance(splits, str) else list(splits.values())
 
 
 def load_schema() -> dict:
@@ -107,9 +225,14 @@ def _explain(error: jsonschema.ValidationError) -> list[str]:
         kinds = error.validator_value
         kinds = " or ".join(kinds if isinstance(kinds, list) else [kinds])
         return [f"{place}: {value!r} is not a value of type {kinds}"]
+    if error.validator == "anyOf":
+        return [
+            f"{place}: give a place, or a mapping with one of 'at', 'parts', 'list'"
+        ]
     if error.validator == "pattern":
         if rule.get("pattern") == "^annotations$":
-            return [f"{place}: {value!r} is neither 'annotations' nor a list of files"]
+            keys = ", ".join(known)
+            return [f"{place}: {value!r} is neither 'annotations' nor one of {keys}"]
         return [f"{place}: the name {value!r} has more than letters, digits, - and _"]
     return [f"{place}: {error.message}"]
 
@@ -142,9 +265,67 @@ def _mistakes(config: dict, zoo: dict[str, list[str]]) -> Iterator[str]:
             yield from check(
                 f"datasets.{name}.retry", reason, list(REASONS), "a reason"
             )
-        archives = [Path(path).name for path in dataset["source"].get("archives", [])]
-        for twin in sorted({path for path in archives if archives.count(path) > 1}):
-            yield f"datasets.{name}.source.archives: two files are named '{twin}'"
+        yield from _mistakes_in_source(f"datasets.{name}", dataset)
+        yield from _mistakes_in_splits(f"datasets.{name}.splits", dataset["splits"])
+    yield from _different_originals(config["datasets"])
+
+
+def _mistakes_in_source(place: str, dataset: dict) -> Iterator[str]:
+    annotations = dataset["annotations"]
+    if dataset["source"] == "annotations":
+        if not annotations:
+            yield f"{place}: with `source: annotations` there must be `annotations`"
+        return
+    archives = originals.archives(originals.archive_entries(dataset))
+    for twin in _twins(archive.name for archive in archives):
+        yield f"{place}.source.archives: two files are named '{twin}'; give groups"
+    if (
+        annotations
+        and annotations["format"] == "table"
+        and len(annotations["files"]) > 1
+    ):
+        yield f"{place}.annotations.files: a table is one file; name its `format`"
+
+
+def _twins(names: Iterable[str]) -> list[str]:
+    return sorted(name for name, count in Counter(names).items() if count > 1)
+
+
+def _mistakes_in_splits(place: str, splits: dict) -> Iterator[str]:
+    for name, entry in splits.items():
+        if isinstance(entry, str):
+            continue
+        if "base" not in entry:
+            if not {"train", "val", "test"} & set(entry):
+                yield f"{place}.{name}: give 'train', 'val' or 'test', or 'base'"
+            elif entry.keys() & {"validation"}:
+                yield f"{place}.{name}: 'validation' needs 'base', the set it changes"
+            continue
+        seen, base = {name}, entry["base"]
+        while base in splits and base not in seen:
+            seen.add(base)
+            base = splits[base].get("base") if isinstance(splits[base], dict) else None
+        if base in seen:
+            yield f"{place}.{name}.base: '{base}' comes back to itself"
+        elif base is not None:
+            near = (
+                suggestion(base, list(splits)) or f" (there are: {', '.join(splits)})"
+            )
+            yield f"{place}.{name}.base: '{base}' is not a set of splits{near}"
+
+
+def _different_originals(datasets: dict) -> Iterator[str]:
+    """Yield names under which datasets that share their originals mean two files."""
+    known: dict[tuple[str, str], tuple[str, object]] = {}
+    for name, dataset in datasets.items():
+        for original in originals.of_dataset(dataset):
+            place = (dataset["originals"], original.name)
+            owner, other = known.setdefault(place, (name, original))
+            if owner != name and other != original:
+                yield (
+                    f"datasets.{name}.originals: '{owner}' keeps another"
+                    f" '{original.name}' in '{place[0]}'"
+                )
 
 
 def reference(schema: dict) -> str:
@@ -172,7 +353,7 @@ def reference(schema: dict) -> str:
 def _reference_rows(schema: dict, prefix: str) -> Iterator[str]:
     entries = dict(schema.get("properties", {}))
     others = schema.get("additionalProperties")
-    if isinstance(others, dict) and others.get("type") == "object":
+    if isinstance(others, dict) and "properties" in others:
         entries = {"<name>": others}
     for key, rule in entries.items():
         path = f"{prefix}{key}"

@@ -29,6 +29,8 @@ VIDEO_SUFFIXES = frozenset(
     | {".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogg", ".ogv", ".qt", ".rm"}
     | {".ts", ".vob", ".webm", ".wmv"}
 )
+# Suffixes of the images whose folder stands for a video.
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 
 
 @dataclass(frozen=True)
@@ -95,19 +97,36 @@ def ratio(text: str) -> float:
     return float(numerator) / bottom if bottom else math.nan
 
 
+def opened(path: Path, fps: float | None = None) -> tuple[str, dict]:
+    """Return how ffmpeg opens a video: its address, and the options before it.
+
+    Args:
+        path: a video file, or a folder of images, which are taken by name.
+        fps: images per second of a folder.
+    """
+    if not path.is_dir():
+        return as_input(path), dict(ONLY_FILES)
+    suffixes = (image.suffix for image in sorted(path.iterdir()))
+    suffix = next(name for name in suffixes if name.lower() in IMAGE_SUFFIXES)
+    # The pattern is glob's: an absolute path is neither an option nor an address.
+    pattern = re.sub(r"([][*?{}\\])", r"\\\1", str(path.absolute()))
+    images = {"format": "image2", "pattern_type": "glob", "framerate": fps}
+    return f"{pattern}/*{suffix}", {"protocol_whitelist": "file", **images}
+
+
 def as_input(path: Path) -> str:
     """Return a path as ffmpeg takes it: never an option, a pattern or an address."""
     return f"file:{path}"
 
 
-def compiled(output, source: Path, target: str) -> list[str]:
+def compiled(output, source: str, target: str) -> list[str]:
     """Return the command of an ffmpeg-python graph that reads SOURCE, writes TARGET.
 
     The library takes no path that is not UTF-8: paths are put in place afterwards.
     """
     # Without -xerror ffmpeg ends with 0 on damaged input.
     quiet = output.global_args("-v", "error", "-xerror", "-nostdin", "-y")
-    places = {SOURCE: as_input(source), TARGET: target}
+    places = {SOURCE: source, TARGET: target}
     return [places.get(argument, argument) for argument in quiet.compile()]
 
 

@@ -47,7 +47,7 @@ class Failure(Exception):
         self.reason = reason
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Row:
     """One video at one stage.
 
@@ -143,10 +143,15 @@ def write(path: Path, rows: Iterable[Row], comment: str = "") -> None:
 
 def parse(text: str) -> Iterator[Row]:
     """Yield the rows of a table's text."""
-    lines = io.StringIO(text, newline="")
-    if text.startswith("# "):
-        next(lines)
-    yield from map(from_strings, csv.DictReader(lines, dialect="excel-tab"))
+    return _rows(io.StringIO(text, newline=""))
+
+
+def _rows(lines: typing.TextIO) -> Iterator[Row]:
+    first = lines.readline()
+    header = lines.readline() if first.startswith("# ") else first
+    names = next(csv.reader([header], dialect="excel-tab"), None)
+    records = csv.DictReader(lines, names, dialect="excel-tab")
+    yield from map(from_strings, records)
 
 
 def read(path: Path) -> list[Row]:
@@ -156,11 +161,16 @@ def read(path: Path) -> list[Row]:
 
 def read_text(path: Path) -> str:
     """Return a table's text with line ends as they are: an id may hold one."""
-    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+    with _opened(path) as file:
         return file.read()
 
 
+def _opened(path: Path) -> typing.TextIO:
+    return path.open(encoding="utf-8", errors="surrogateescape", newline="")
+
+
 def read_all(paths: Iterable[Path]) -> Iterator[Row]:
-    """Yield the rows of several tables, one table in memory at a time."""
+    """Yield the rows of several tables, one row in memory at a time."""
     for path in paths:
-        yield from read(path)
+        with _opened(path) as lines:
+            yield from _rows(lines)

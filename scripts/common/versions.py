@@ -5,11 +5,13 @@ everything after it. Edits that leave the output as it was do not raise it.
 """
 
 VERSIONS = {
-    "unpack_archive": 1,
-    "build_index": 1,
+    "download_file": 1,
+    "unpack_archive": 2,
+    "build_index": 2,
+    "download_videos": 1,
     "transcode_clips": 1,
     "dump_frames": 1,
-    "write_splits": 1,
+    "write_splits": 2,
     "fetch_checkpoint": 1,
     "extract_features": 1,
     "aggregate_features": 1,
