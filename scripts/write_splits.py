@@ -1,182 +1,181 @@
 """Write the split lists that training code reads.
 
-Input:  the index, the split files or the split column, and the manifests of the frames
-        (or of the clips, where frames are not dumped).
-Output: <lists>/train.txt, val.txt, test.txt (those that there are; `all.txt` for videos
-        that no split names), classes.txt, missing.tsv (listed, but without a result).
+Input:  the index, split files where they decide, and the manifests of the clips and of
+        the frames.
+Output: <lists>/train.txt, val.txt, test.txt (those that there are; `all.txt` where the
+        annotations have no splits), or what the format has in their place,
+        classes.txt   line n is class n, from 0,
+        missing.tsv   listed, but without a result that the format can name,
+        counts.tsv    how many videos, results and classes each list has.
 
-A line of the `ibm` format is `path first last label`: the folder of frames relative to
-the frames of the encoding, its first and last frame, and the class number. A video
-without a label has no fourth field.
+Formats, with the fields of a line:
+  ibm                  path first last label…   frames, or clips where none are dumped
+  ibm_flow             the same with the last frame one less: flow images
+  tsn                  path frames label…       frames; mmaction2_rawframes is the same
+  mmaction2_videos     path label…              clips
+  pyslowfast           path label               clips; train.csv
+  torchvision          train/<class>/<video>.mp4, links to the clips
+  3d_resnets           annotations.json for all lists; frames
+  parquet              videos.parquet: all that is known of all videos
+
+Paths are relative to the folder of the encoding, lines sorted by id. A video without a
+label has no such field; readers that need one (tsn, mmaction2, torchvision) do not get
+the video: missing.tsv has it as `no_label`, and a video of one frame as `too_short`
+where flow is listed.
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from scripts.common import cli, files, index, tables
-from scripts.common.ids import slug
-from scripts.common.index import Entry
-from scripts.common.tables import Row
+from scripts.common.lists import (
+    FORMATS,
+    Dataset,
+    Format,
+    Listed,
+    ListError,
+    Lists,
+    Results,
+    members_of,
+)
+
+Missing = tuple[str, str, str, str, str]
 
 
-class SplitError(ValueError):
-    """The splits cannot be used; the message says where and what to do."""
-
-
-def members_from_column(entries: list[Entry]) -> dict[str, list[str]]:
-    """Return the ids of each split by the annotations; without one it is `all`."""
-    members: dict[str, list[str]] = {}
-    for entry in entries:
-        members.setdefault(entry.split or "all", []).append(entry.row.id)
-    return members
-
-
-def members_from_files(
-    paths: dict[str, Path], entries: list[Entry]
-) -> dict[str, list[str]]:
-    """Return the ids of each split by its file: one id or path a line.
-
-    Raises:
-        SplitError: a line names no video of the dataset, or two splits name one video.
-    """
-    known = {entry.row.id for entry in entries}
-    members, taken = {}, {}
-    for split, path in paths.items():
-        members[split] = []
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-        for number, line in enumerate(lines, start=1):
-            name = line.strip().removeprefix("./")
-            if not name:
-                continue
-            if name not in known:
-                raise SplitError(f"{path}, line {number}: no video is named '{name}'")
-            if name in taken:
-                raise SplitError(
-                    f"{path}, line {number}: '{name}' is in '{taken[name]}' already"
-                )
-            taken[name] = split
-            members[split].append(name)
-    return members
-
-
-def ibm_line(row: Row, root: Path, label: int | None, separator: str) -> str:
-    """Return a video's line in IBM's format; frames are counted from 1.
-
-    Raises:
-        SplitError: the path holds the separator, so that nobody could read the line.
-    """
-    path = Path(row.path).relative_to(root).as_posix()
-    if separator in path:
-        raise SplitError(
-            f"the path '{path}' holds the separator '{separator}'; choose another one"
-            " under `lists: separator`"
-        )
-    fields = [path, "1", str(row.frames)] + ([] if label is None else [str(label)])
-    return separator.join(fields)
-
-
-FORMATS = {"ibm": ibm_line}
-
-
-def render_lists(
-    members: dict[str, list[str]],
-    entries: list[Entry],
-    classes: list[str],
-    results: dict[str, Row],
-    root: Path,
-    format_name: str,
-    separator: str,
-) -> tuple[dict[str, str], str]:
-    """Return the text of each list, sorted by id, and of missing.tsv.
+def read_dataset(folder: Path, clips: list[Path], frames: list[Path]) -> Dataset:
+    """Return all that lists are made from.
 
     Args:
-        members: ids by split.
-        entries: the index.
-        classes: class names in the order of their numbers.
-        results: the manifests' rows by id.
-        root: the directory to which paths are relative.
-        format_name: one of FORMATS.
-        separator: between the fields of a line.
+        folder: the index.
+        clips, frames: manifests of one encoding; none where there is nothing.
     """
-    number = {name: position for position, name in enumerate(classes)}
-    labels = {entry.row.id: number.get(entry.label) for entry in entries}
-    line = FORMATS[format_name]
-    lists, missing = {}, ["id\tsplit\tstatus\tmessage\n"]
+    events = index.read_events(folder / "events.tsv")
+    entries = {
+        entry.row.id: replace(entry, events=tuple(events.get(entry.row.id, ())))
+        for entry in index.read_videos(folder / "videos.tsv")
+    }
+    classes = index.read_classes(folder / "classes.txt")
+    return Dataset(entries, classes, read_results(clips), read_results(frames))
+
+
+def read_results(manifests: list[Path]) -> Results | None:
+    """Return what manifests say, or None where there are none."""
+    if not manifests:
+        return None
+    rows = {row.id: row for row in tables.read_all(manifests)}
+    return Results(manifests[0].parent, rows)
+
+
+def divide(
+    dataset: Dataset, members: Mapping[str, list[str]], form: Format
+) -> tuple[dict[str, list[Listed]], list[Missing]]:
+    """Return the videos that a format can name, by split, and the rows of missing.tsv.
+
+    Raises:
+        ListError: a video has more labels than the format takes.
+    """
+    results = dataset.results(form.reads)
+    number = {name: place for place, name in enumerate(dataset.classes)}
+    listed: dict[str, list[Listed]] = {}
+    missing = []
     for split, video_ids in members.items():
-        lines = []
-        for video_id in sorted(video_ids):
-            row = results[video_id]
-            if row.ok:
-                lines.append(line(row, root, labels[video_id], separator) + "\n")
+        listed[split] = []
+        for video_id in video_ids:
+            row, labels = results.row(video_id), dataset.entries[video_id].labels
+            lack = form.lacks(row, labels)
+            if lack:
+                label = index.LABEL_SEPARATOR.join(labels)
+                missing.append((video_id, split, label, *lack))
             else:
-                fields = (video_id, split, row.status, row.message)
-                missing.append("\t".join(map(_one_line, fields)) + "\n")
-        lists[split] = "".join(lines)
-    return lists, "".join(missing)
+                numbers = tuple(number[label] for label in labels)
+                path = results.path(row)
+                video = Listed(video_id, path, row.frames, labels, numbers)
+                listed[split].append(video)
+    return listed, missing
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def counts(lists: Lists) -> Iterator[tuple]:
+    """Yield the rows of counts.tsv: a split, its videos, results, missing, classes."""
+    for split, videos in lists.videos.items():
+        members, found = len(lists.members[split]), len(videos)
+        yield split, members, found, members - found, len(classes_in(videos))
 
 
-def write_lists(folder: Path, texts: dict[str, str]) -> None:
-    """Write the files of one split set, all or none."""
+def untrained(lists: Lists) -> Iterator[tuple[str, str]]:
+    """Yield each split and class that it has and `train` has not."""
+    if "train" not in lists.videos:
+        return
+    known = classes_in(lists.videos["train"])
+    for split, videos in lists.videos.items():
+        for name in sorted(classes_in(videos) - known):
+            yield split, name
+
+
+def classes_in(videos: list[Listed]) -> set[str]:
+    """Return the labels of videos."""
+    return {label for video in videos for label in video.labels}
+
+
+def write_lists(lists: Lists, missing: list[Missing], form: Format, folder: Path):
+    """Write the files of one set of splits, all or none.
+
+    Raises:
+        ListError: the format cannot hold the lists.
+    """
+    classes = "".join(f"{name}\n" for name in lists.dataset.classes)
+    header = ("id", "split", "label", "status", "message")
+    sizes = ("split", "videos", "results", "missing", "classes")
     with files.atomic(folder) as temporary:
         temporary.mkdir()
-        for name, text in texts.items():
-            files.write_text(temporary / name, text)
-
-
-def read_results(manifests: Iterable[Path]) -> dict[str, Row]:
-    """Return the rows of manifests by id."""
-    return {row.id: row for row in tables.read_all(manifests)}
+        form.write(lists, temporary)
+        if (temporary / "classes.txt").exists():
+            raise ListError("a list cannot be called 'classes': that file is another")
+        files.write_text(temporary / "classes.txt", classes)
+        text = tables.render_records(header, missing)
+        files.write_text(temporary / "missing.tsv", text)
+        text = tables.render_records(sizes, counts(lists))
+        files.write_text(temporary / "counts.tsv", text)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the lists of one split set in one format."""
+    """Write the lists of one set of splits in one format."""
     parser = cli.command("write_splits", __doc__)
     parser.add_argument("--index", type=Path, required=True, help="index directory")
-    parser.add_argument(
-        "--manifests",
-        type=Path,
-        nargs="+",
-        required=True,
-        metavar="TSV",
-        help="manifests of the frames or clips",
-    )
+    for stage in ("clips", "frames"):
+        parser.add_argument(
+            f"--{stage}",
+            type=Path,
+            nargs="*",
+            default=[],
+            metavar="TSV",
+            help=f"manifests of the {stage}",
+        )
     parser.add_argument(
         "--lists", type=Path, required=True, help="directory to write the lists to"
     )
     parser.add_argument("--format", choices=sorted(FORMATS), default="ibm")
-    cli.add_options(parser, '`splits`: "annotations", or files by split; `separator`')
+    cli.add_options(
+        parser,
+        '`set`, the name of the set of splits; `splits`: "annotations", files by list,'
+        " or `base`, `base_set`, `validation` and `unused`; `separator`",
+    )
     arguments = parser.parse_args(argv)
-    options, splits = arguments.options, arguments.options["splits"]
-    entries = index.read_videos(arguments.index / "videos.tsv")
-    classes = index.read_classes(arguments.index / "classes.txt")
+    options, form = arguments.options, FORMATS[arguments.format]
+    dataset = read_dataset(arguments.index, arguments.clips, arguments.frames)
     try:
-        if splits == "annotations":
-            members = members_from_column(entries)
-        else:
-            paths = {split: Path(path) for split, path in splits.items()}
-            members = members_from_files(paths, entries)
-        lists, missing = render_lists(
-            members,
-            entries,
-            classes,
-            read_results(arguments.manifests),
-            arguments.manifests[0].parent,
-            arguments.format,
-            options["separator"],
-        )
-    except SplitError as error:
+        members = members_of(options["splits"], options["set"], dataset.entries)
+        videos, missing = divide(dataset, members, form)
+        root = dataset.results(form.reads).root
+        lists = Lists(dataset, members, videos, root, options["separator"])
+        write_lists(lists, missing, form, arguments.lists)
+    except ListError as error:
         sys.exit(f"error: {error}")
-    # The annotations name the splits: slugged, none leads out of the folder.
-    texts = {f"{slug(split)}.txt": text for split, text in lists.items()}
-    texts |= {"classes.txt": "".join(f"{c}\n" for c in classes), "missing.tsv": missing}
-    write_lists(arguments.lists, texts)
-    for split, text in lists.items():
-        print(f"{split}: {text.count(chr(10))} videos")
+    for split, _, found, lost, _ in counts(lists):
+        print(f"{split}: {found} videos" + (f", {lost} missing" if lost else ""))
+    for split, name in untrained(lists):
+        print(f"{split}: no video to train on has the class '{name}'")
 
 
 if __name__ == "__main__":
