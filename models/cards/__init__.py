@@ -8,10 +8,10 @@ being planned needs names, not networks.
 import difflib
 from collections.abc import Iterable
 
-from models.cards import r2plus1d, s3d
+from models.cards import i3d, leftthomas, r2plus1d, s3d
 from models.cards.base import Card
 
-FAMILIES = (r2plus1d, s3d)
+FAMILIES = (i3d, leftthomas, r2plus1d, s3d)
 
 
 class UnknownModel(KeyError):
