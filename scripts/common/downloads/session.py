@@ -5,6 +5,7 @@ import email.utils
 import shutil
 import sys
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -87,6 +88,7 @@ class Session(YoutubeDL):
             params: further parameters of YoutubeDL.
         """
         self._look, self._retry_after, self._log = look, None, _Log()
+        self._responses = weakref.WeakSet()
         retries = settings.attempts - 1
         if settings.proxy:
             params["proxy"] = settings.proxy
@@ -120,13 +122,21 @@ class Session(YoutubeDL):
     def save_cookies(self) -> None:
         """Keep cookies as the user exported them."""
 
+    def close(self) -> None:
+        """End all connections, also those that yt-dlp leaves open after an error."""
+        for response in list(self._responses):
+            response.close()
+        super().close()
+
     def urlopen(self, req):
         """Send a request; keep what a refusal says of trying again."""
         try:
             response = super().urlopen(req)
         except HTTPError as error:
             self._retry_after = _seconds(error.response.headers.get("Retry-After"))
+            self._responses.add(error.response)
             raise
+        self._responses.add(response)
         self._look(response)
         return response
 
