@@ -1,8 +1,12 @@
-"""Unpack an archive of videos: zip, tar (plain, gzip, bzip2, xz) or RAR.
+"""Unpack an archive of videos: zip, RAR or tar (plain, gzip, bzip2, xz, zstd).
 
-Input:  an archive; its kind is told by its content, not by its name.
+Input:  an archive, in one file or in consecutive parts; its kind is told by its
+        content, not by its name. A part may be in a zip of its own.
 Output: <manifest without .tsv>/<path inside the archive> for each file in it, and
         the manifest: a row for every member that is not a directory.
+
+A member that is an archive by its suffix and its content is unpacked too, three deep:
+a/b.rar to the directory a/b. Its files have rows in place of its own.
 
 An archive may come from anywhere. A member is refused, and its row says `bad_member`
 and why, when its path would lead out of the directory, when it is a link, a device or
@@ -12,64 +16,131 @@ is not unpacked again, also after a kill.
 """
 
 import contextlib
+import json
 import os
 import shutil
 import signal
 import sys
+import threading
 import zlib
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from collections import ChainMap, deque
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from tqdm import tqdm
 
 from scripts.common import archives, cli, files, tables
-from scripts.common.archives import Archive, ArchiveError, Member
+from scripts.common.archives import (
+    Archive,
+    ArchiveError,
+    Content,
+    Member,
+    Source,
+    Unreadable,
+)
 from scripts.common.ids import fingerprint
 from scripts.common.journal import Journal, locked
-from scripts.common.runner import each, product_stands
+from scripts.common.runner import product_stands
 from scripts.common.tables import Failure, Row
 
 # File systems stop at 255 bytes a name and 4,096 a path; a temporary name is longer.
 LONGEST_NAME = 240
 LONGEST_PATH = 4000
+# Archives inside archives inside archives inside the archive; deeper ones stay files.
+DEEPEST = 3
 # The journal's row of the archive itself; no member is named so.
 ARCHIVE = ""
+# Ends the id of the journal's row that says what an inner archive has come to.
+HELD = "\0"
 
 
-def plan(members: list[Member], folder: Path, max_bytes: int) -> list[Row]:
-    """Return a row for each member: `ok` with where it goes, or why it is refused.
+@dataclass
+class Plan:
+    """What becomes of members: the rows of a job's archives, also of the inner ones.
 
     No two rows have the same id, and no `ok` row has a path outside of the folder.
 
-    Args:
-        members: what the archive lists.
+    Attributes:
         folder: where the members go.
         max_bytes: what they may come to together.
+        total: bytes of the `ok` rows.
+        rows: by id.
+        folders: ids that cannot be files because members are below them.
     """
-    names = [normalised(member.name) for member in members]
-    folders = {str(parent) for name in names for parent in PurePosixPath(name).parents}
-    rows: dict[str, Row] = {}
-    total = 0
-    for member, name in zip(members, names, strict=True):
-        refusal = name_refusal(name, folder) or member.refusal
-        if name in rows:
+
+    folder: Path
+    max_bytes: int
+    total: int = 0
+    rows: MutableMapping[str, Row] = field(default_factory=dict)
+    folders: MutableMapping[str, None] = field(default_factory=dict)
+
+    def __post_init__(self):
+        self._used = len(os.fsencode(self.folder.absolute()))
+
+    def guess(self) -> "Plan":
+        """Return a plan that goes on from this one and leaves it as it is."""
+        rows, folders = ChainMap({}, self.rows), ChainMap({}, self.folders)
+        return replace(self, rows=rows, folders=folders)
+
+    def add(self, members: Iterable[Member], prefix: str = "") -> list[Row]:
+        """Return a row for each member: `ok` with where it goes, or why it is refused.
+
+        Args:
+            members: what an archive lists; those of earlier ones go first.
+            prefix: of an inner archive, the directory that it is unpacked to.
+        """
+        start = f"{prefix}/" if prefix else ""
+        names = [(member, normalised(member.name)) for member in members]
+        for _, name in names:
+            self.folders.update(dict.fromkeys(_parents(start + name)))
+        return [self._judge(member, name, start) for member, name in names]
+
+    def _judge(self, member: Member, name: str, start: str) -> Row:
+        row_id = start + name
+        used = self._used + len(os.fsencode(start))
+        refusal = name_refusal(name, used) or member.refusal
+        if row_id in self.rows:
             refusal = "another member has the same name"
-        elif name in folders:
+        elif row_id in self.folders:
             refusal = refusal or "another member takes it for a directory"
-        elif member.is_bomb or total + member.bytes > max_bytes:
+        elif any(self._is_file(parent) for parent in _parents(row_id)):
+            refusal = refusal or "another member is a file where its directory would be"
+        elif member.is_bomb or self.total + member.bytes > self.max_bytes:
             refusal = refusal or (
                 f"{member.bytes} bytes from {member.packed} are too many (see"
                 " --max-bytes)"
             )
-        row = Row(_unique(name, rows))
+        row = Row(self.unique(start + (name or "(no name)")))
         if refusal:
             row = row.failed("bad_member", refusal)
         else:
-            row = replace(row, path=str(folder / name), bytes=member.bytes)
-            total += member.bytes
-        rows[row.id] = row
-    return list(rows.values())
+            row = Row(row.id, path=str(self.folder / row_id), bytes=member.bytes)
+            self.total += member.bytes
+        self.rows[row.id] = row
+        return row
+
+    def _is_file(self, name: str) -> bool:
+        return name in self.rows and self.rows[name].ok
+
+    def keep(self, rows: Iterable[Row]) -> None:
+        """Add rows that an earlier run has made."""
+        for row in rows:
+            self.rows.setdefault(row.id, row)
+            self.folders.update(dict.fromkeys(_parents(row.id)))
+            self.total += row.bytes if row.ok else 0
+
+    def unique(self, name: str) -> str:
+        """Return an id that no row has and that a table can hold."""
+        try:
+            name.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            name = name.encode("utf-8", "backslashreplace").decode()
+        candidate, number = name, 2
+        while candidate in self.rows:
+            candidate, number = f"{name}#{number}", number + 1
+        return candidate
 
 
 def normalised(name: str) -> str:
@@ -82,8 +153,19 @@ def normalised(name: str) -> str:
     return ("/" if name.startswith("/") else "") + "/".join(parts)
 
 
-def name_refusal(name: str, folder: Path) -> str:
-    """Return why a normalised name cannot be that of a file below the folder."""
+def _parents(name: str) -> Iterator[str]:
+    while "/" in name:
+        name = name.rpartition("/")[0]
+        yield name
+
+
+def name_refusal(name: str, used: int) -> str:
+    """Return why a normalised name cannot be that of a file below a folder.
+
+    Args:
+        name: the path below the folder.
+        used: bytes that the folder's own path has.
+    """
     parts = name.split("/")
     if name in ("", "/"):
         return "it has no name"
@@ -97,51 +179,59 @@ def name_refusal(name: str, folder: Path) -> str:
         return "its name is not valid Unicode"
     if max(sizes) > LONGEST_NAME:
         return f"its name has {max(sizes)} bytes, more than {LONGEST_NAME}"
-    if len(os.fsencode(folder.absolute())) + sum(sizes) + len(sizes) > LONGEST_PATH:
+    if used + sum(sizes) + len(sizes) > LONGEST_PATH:
         return f"its path has more than {LONGEST_PATH} bytes"
     return ""
 
 
-def _unique(name: str, taken: dict[str, Row]) -> str:
-    """Return an id that no row has and that a table can hold."""
-    try:
-        name.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        name = name.encode("utf-8", "backslashreplace").decode()
-    candidate, number = name or "(no name)", 2
-    while candidate in taken:
-        candidate, number = f"{name}#{number}", number + 1
-    return candidate
-
-
-def unpack_member(archive: Archive, member: Member, row: Row) -> Row:
+def unpack_member(content: Content, row: Row) -> Row:
     """Write one member to the row's path and return its finished row.
 
     Its bytes are counted and its checksum is computed while it is written: what the
-    archive declares is not believed.
+    archive declares is not believed. What lies in a file already is moved.
 
     Raises:
         Failure: `bad_member`, when the content is not what the archive declares.
     """
-    crc = count = 0
-    with files.atomic(Path(row.path)) as temporary, temporary.open("xb") as sink:
-        for data in archive.chunks(member):
-            crc, count = zlib.crc32(data, crc), count + len(data)
-            if count > member.bytes:
-                break
-            sink.write(data)
-        if count != member.bytes:
-            relation = "more than" if count > member.bytes else f"{count} of"
-            raise Failure("bad_member", f"it has {relation} {member.bytes} bytes")
-        if member.crc not in (None, crc):
-            raise Failure(
-                "bad_member", f"its checksum is {crc:08x}, declared is {member.crc:08x}"
-            )
-    return replace(row, key=fingerprint(content=f"{crc:08x}", bytes=count))
+    target = Path(row.path)
+    if content.file:
+        key = _checked(content, lambda data: None)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        content.file.replace(target)
+    else:
+        with files.atomic(target) as temporary, temporary.open("xb") as sink:
+            key = _checked(content, sink.write)
+    return replace(row, key=key)
 
 
-def unpack(path: Path, manifest: Path, threads: int, max_bytes: int) -> list[Row]:
+def _checked(content: Content, use: Callable[[bytes], object]) -> str:
+    """Read a content, pass it on and return its key."""
+    member, crc, count = content.member, 0, 0
+    for data in content.chunks():
+        crc, count = zlib.crc32(data, crc), count + len(data)
+        if count > member.bytes:
+            break
+        use(data)
+    if count != member.bytes:
+        relation = "more than" if count > member.bytes else f"{count} of"
+        raise Failure("bad_member", f"it has {relation} {member.bytes} bytes")
+    if member.crc not in (None, crc):
+        raise Failure(
+            "bad_member", f"its checksum is {crc:08x}, declared is {member.crc:08x}"
+        )
+    return fingerprint(content=f"{crc:08x}", bytes=count)
+
+
+def unpack(
+    paths: Sequence[Path], manifest: Path, threads: int, max_bytes: int
+) -> list[Row]:
     """Unpack an archive beside its manifest, write the manifest, return its rows.
+
+    Args:
+        paths: the archive, or its consecutive parts.
+        manifest: table to make.
+        threads: files at a time.
+        max_bytes: what the files may come to together.
 
     Raises:
         ArchiveError: nothing can be unpacked, or the disk is too small.
@@ -149,75 +239,236 @@ def unpack(path: Path, manifest: Path, threads: int, max_bytes: int) -> list[Row
     folder = manifest.with_suffix("")
     with locked(manifest.with_suffix(".lock")), contextlib.ExitStack() as stack:
         files.remove_leftovers(folder.parent, f"{folder.name}.*")
+        for directory, _, _ in os.walk(folder):
+            files.remove_leftovers(Path(directory))
+        source = Source(paths)
         scratch = folder / f"{files.TEMPORARY}{os.getpid()}-unar"
-        stack.callback(shutil.rmtree, scratch, ignore_errors=True)
-        archive = archives.open_archive(path, scratch, max_bytes)
-        stack.callback(archive.close)
-        rows = plan(archive.members, folder, max_bytes)
-        for parent in {folder} | {Path(row.path).parent for row in rows if row.ok}:
-            files.remove_leftovers(parent)
-        done = _journal(manifest.with_suffix(".journal"), path)
+        archive = stack.enter_context(archives.open_archive(source, scratch, max_bytes))
+        done = _journal(manifest.with_suffix(".journal"), source)
         stack.callback(done.close)
-        _unpack_missing(archive, rows, done, threads)
-        rows = [done.rows[row.id] if row.ok else row for row in rows]
-        if archive.damage:
-            # What is lost has no names; one row tells that something is.
-            rest = Row(_unique(f"(rest of {path.name})", {row.id: row for row in rows}))
-            rows.append(rest.failed("bad_member", archive.damage))
+        job = Unpacking(Plan(folder, max_bytes), done, threads, scratch)
+        rows = job.unpack(archive, source)
+        good = {row.id for row in rows if row.ok}
+        new = len(good & job.new)
+        print(f"{new} files unpacked in this run, {len(good) - new} before")
         done.compact()
-        tables.write(manifest, rows, f"unpack_archive of {path.name}")
+        tables.write(manifest, rows, f"unpack_archive of {source.name}")
     return rows
 
 
-def _journal(path: Path, archive: Path) -> Journal:
+def _journal(path: Path, source: Source) -> Journal:
     """Open the journal; it counts only for the archive that it was begun for."""
-    status = archive.stat()
-    key = fingerprint(bytes=status.st_size, mtime=status.st_mtime_ns)
+    times = [part.stat().st_mtime_ns for part in source.paths]
+    key = fingerprint(bytes=source.sizes, mtime=times)
     done = Journal(path)
     if ARCHIVE not in done.rows or done.rows[ARCHIVE].key != key:
         path.unlink(missing_ok=True)
         done = Journal(path)
-        done.append(Row(ARCHIVE, path=str(archive), key=key))
+        done.append(Row(ARCHIVE, path=str(source), key=key))
     return done
 
 
-def _unpack_missing(archive: Archive, rows: list[Row], done: Journal, threads: int):
-    """Unpack what the journal does not have; journal each member."""
-    members = {
-        row.id: member
-        for row, member in zip(rows, archive.members, strict=True)
-        if row.ok and not _stands(row, done)
-    }
-    todo = [row for row in rows if row.id in members]
-    print(f"{len(todo)} files to unpack, {sum(r.ok for r in rows) - len(todo)} there")
-    if not todo:
-        return
-    needed, free = sum(row.bytes for row in todo), shutil.disk_usage(done.path.parent)
-    if needed > free.free:
-        raise ArchiveError(
-            f"{done.path.parent}: {needed / 1e9:.1f} GB are needed and"
-            f" {free.free / 1e9:.1f} GB are free; make room"
-        )
-    archive.select(list(members.values()))
+@dataclass
+class Unpacking:
+    """The work on one archive and on those inside it.
 
-    def work(row: Row) -> Row:
-        return unpack_member(archive, members[row.id], row)
+    Attributes:
+        plan: what becomes of the members.
+        done: what was unpacked, now or before.
+        threads: files at a time.
+        scratch: a directory for what unar makes.
+        new: ids of what this run has unpacked.
+    """
 
-    results = each(work, threads if archive.concurrent else 1)(todo)
-    bar = tqdm(total=needed, unit="B", unit_scale=True, disable=not sys.stderr.isatty())
-    with contextlib.closing(results), bar:
-        for row in results:
-            done.append(row)
-            bar.update(members[row.id].bytes)
+    plan: Plan
+    done: Journal
+    threads: int
+    scratch: Path
+    new: set[str] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def unpack(self, archive: Archive, source: Source) -> list[Row]:
+        """Unpack an archive with all that is in it; return its rows."""
+        rows = self._unpack_members(archive, source)
+        rows = [each for row in rows for each in self._unpack_inner(row, 1)]
+        if archive.damage:
+            # What is lost has no names; one row tells that something is.
+            rest = Row(self.plan.unique(f"(rest of {source.name})"))
+            rows.append(rest.failed("bad_member", archive.damage + source.doubt))
+        return rows
+
+    def _unpack_members(
+        self, archive: Archive, source: Source, prefix: str = ""
+    ) -> list[Row]:
+        """Bring what an archive lists to the disk, inner archives as files."""
+        with archive:
+            if archive.listed:
+                rows = self.plan.add(archive.members, prefix)
+                todo = [row for row in rows if row.ok and not self._stands(row)]
+                self._check_room(sum(row.bytes for row in todo))
+                self._write(archive, source, _in_turn(rows))
+            else:
+                guessed = self._write(archive, source, self._guess(prefix))
+                rows = self.plan.add(archive.members, prefix)
+                self._correct(source, rows, guessed)
+        if not archive.members:
+            cause = f" ({archive.damage})" if archive.damage else ""
+            raise Unreadable(
+                f"{source}: no file is in the archive{cause}; get it again"
+            )
+        return [
+            self.done.rows[row.id] if row.ok and not self._held(row) else row
+            for row in rows
+        ]
+
+    def _guess(self, prefix: str) -> Callable[[Member], Row]:
+        """Judge members that come one by one, not knowing what follows."""
+        plan = self.plan.guess()
+
+        def judge(member: Member) -> Row:
+            (row,) = plan.add([member], prefix)
+            if row.ok and Path(row.path).is_dir():
+                return row.failed("bad_member", "an earlier run found members below it")
+            return row
+
+        return judge
+
+    def _correct(self, source: Source, rows: list[Row], guessed: set[str]) -> None:
+        """Undo where a later member made a guess wrong; only odd archives need it."""
+        right = {row.id for row in rows if row.ok}
+        for name in guessed - right:
+            Path(self.plan.folder, name).unlink(missing_ok=True)
+            self.done.rows.pop(name, None)
+        if right - guessed:
+            limit = self.plan.max_bytes
+            with archives.open_archive(source, self.scratch, limit) as archive:
+                self._write(archive, source, _in_turn(rows))
+
+    def _write(
+        self, archive: Archive, source: Source, judge: Callable[[Member], Row]
+    ) -> set[str]:
+        """Write what is let in and not there; return the ids of all that is let in."""
+        let_in: set[str] = set()
+        chosen: deque[Row] = deque()
+        pending: deque[Future] = deque()
+
+        def wanted(member: Member) -> bool:
+            row = judge(member)
             if not row.ok:
-                bar.write(f"{row.id}: {row.message}", file=sys.stderr)
+                return False
+            let_in.add(row.id)
+            if self._stands(row):
+                return False
+            self._check_room(row.bytes)
+            chosen.append(row)
+            return True
+
+        bar = tqdm(
+            desc=source.name,
+            total=source.size,
+            unit="B",
+            unit_scale=True,
+            disable=not sys.stderr.isatty(),
+        )
+        with (
+            ThreadPoolExecutor(self.threads) as pool,
+            contextlib.closing(archive.contents(wanted)) as contents,
+            bar,
+        ):
+            for content in contents:
+                row = chosen.popleft()
+                if content.keeps:
+                    pending.append(pool.submit(self._write_one, content, row))
+                else:
+                    self._write_one(content, row)
+                while len(pending) > 2 * self.threads:
+                    pending.popleft().result()
+                bar.update(archive.position - bar.n)
+            for future in pending:
+                future.result()
+        return let_in
+
+    def _write_one(self, content: Content, row: Row) -> None:
+        try:
+            row = unpack_member(content, row)
+        except Failure as failure:
+            row = row.failed(failure.reason, str(failure))
+            tqdm.write(f"{row.id}: {row.message}", file=sys.stderr)
+        with self._lock:
+            self.done.append(row)
+            self.new.add(row.id)
+
+    def _check_room(self, needed: int) -> None:
+        place = self.done.path.parent
+        free = shutil.disk_usage(place).free
+        if needed > free:
+            raise ArchiveError(
+                f"{place}: {needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are"
+                " free; make room"
+            )
+
+    def _stands(self, row: Row) -> bool:
+        """Tell whether a member was unpacked and is there; bad ones are tried again."""
+        before = self.done.rows.get(row.id)
+        same = before is not None and before.ok and before.path == row.path
+        return (same and product_stands(before)) or self._held(row) is not None
+
+    def _unpack_inner(self, row: Row, depth: int) -> list[Row]:
+        """Unpack a file that is an archive; return its rows, else that of the file."""
+        prefix = archives.stem(row.id)
+        if not (row.ok and prefix and depth <= DEEPEST):
+            return [row]
+        file = Path(row.path)
+        rows = self._held(row)
+        if rows is not None:
+            self.plan.keep(rows)
+        elif archives.is_archive(file):
+            rows = self._unpack_file(row, prefix, depth)
+        else:
+            return [row]
+        # A kill just before leaves it: the journal says by now that it is unpacked.
+        file.unlink(missing_ok=True)
+        self.plan.total -= row.bytes
+        return rows
+
+    def _unpack_file(self, row: Row, prefix: str, depth: int) -> list[Row]:
+        """Unpack an inner archive; journal its rows, and that they are all."""
+        source, rows = Source([Path(row.path)]), []
+        try:
+            limit = self.plan.max_bytes - self.plan.total
+            archive = archives.open_archive(source, self.scratch, limit)
+            rows = self._unpack_members(archive, source, prefix)
+            damage = archive.damage
+        except Unreadable as error:
+            damage = str(error)
+        rows = [each for row in rows for each in self._unpack_inner(row, depth + 1)]
+        if damage:
+            rows.append(Row(row.id).failed("bad_member", damage))
+        for each in rows:
+            if self.done.rows.get(each.id) != each:
+                self.done.append(each)
+        names = json.dumps([each.id for each in rows])
+        self.done.append(Row(row.id + HELD, message=names, key=self._held_key))
+        return rows
+
+    def _held(self, row: Row) -> list[Row] | None:
+        """Return what an inner archive came to before, if all of it is still there."""
+        mark = self.done.rows.get(row.id + HELD)
+        if mark is None or not mark.ok or mark.key != self._held_key:
+            return None
+        rows = [self.done.rows.get(name) for name in json.loads(mark.message)]
+        stand = all(row and (not row.ok or product_stands(row)) for row in rows)
+        return rows if stand else None
+
+    @property
+    def _held_key(self) -> str:
+        return fingerprint(max_bytes=self.plan.max_bytes)
 
 
-def _stands(row: Row, done: Journal) -> bool:
-    """Tell whether a member was unpacked and is there; bad ones are tried again."""
-    before = done.rows.get(row.id)
-    same = before is not None and before.ok and before.path == row.path
-    return same and product_stands(before)
+def _in_turn(rows: Iterable[Row]) -> Callable[[Member], Row]:
+    """Judge members by rows that stand already, in the members' order."""
+    rest = iter(rows)
+    return lambda member: next(rest)
 
 
 @contextlib.contextmanager
@@ -235,7 +486,15 @@ def _stoppable() -> Iterator[None]:
 def main(argv: list[str] | None = None) -> None:
     """Unpack one archive."""
     parser = cli.command("unpack_archive", __doc__)
-    parser.add_argument("--archive", type=Path, required=True, help="file to unpack")
+    parser.add_argument(
+        "--archive",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="PART",
+        help="file to unpack; several are consecutive parts of one archive, in order"
+        " (of a RAR in several volumes name the first alone)",
+    )
     parser.add_argument(
         "--manifest",
         type=Path,
@@ -254,18 +513,20 @@ def main(argv: list[str] | None = None) -> None:
         help="what the files may come to together (default: 1 TB)",
     )
     arguments = parser.parse_args(argv)
-    archive = arguments.archive
+    parts = arguments.archive
     try:
         with _stoppable():
             rows = unpack(
-                archive, arguments.manifest, arguments.threads, arguments.max_bytes
+                parts, arguments.manifest, arguments.threads, arguments.max_bytes
             )
     except ArchiveError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
-        if error.filename != str(archive):
+        if error.filename not in map(str, parts):
             raise
-        sys.exit(f"error: {archive}: {error.strerror}; see `archives` in the config")
+        sys.exit(
+            f"error: {error.filename}: {error.strerror}; see `archives` in the config"
+        )
     bad = sum(not row.ok for row in rows)
     print(f"{len(rows) - bad} files unpacked, {bad} bad members")
 

@@ -1,8 +1,8 @@
 """What a shard's jobs have finished so far, one line a video, kept across kills."""
 
-import dataclasses
 import fcntl
 import json
+import math
 import os
 import socket
 import sys
@@ -12,7 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from scripts.common import files
-from scripts.common.tables import Row
+from scripts.common.tables import COLUMNS, Row
+
+# A killed process loses nothing, a machine that loses its power this much.
+SECONDS_BETWEEN_SYNCS = 1.0
 
 
 class Journal:
@@ -23,6 +26,7 @@ class Journal:
         self.path = path
         self.rows: dict[str, Row] = {}
         self._file = None
+        self._synced = -math.inf
         if path.exists():
             for line in path.read_bytes().splitlines():
                 try:
@@ -32,7 +36,10 @@ class Journal:
                 self.rows[row.id] = row
 
     def append(self, row: Row) -> None:
-        """Add a row and see it on the disk before returning."""
+        """Add a row; from then on it outlives this process.
+
+        The disk is waited for once a second at most, and on closing.
+        """
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("ab")
@@ -41,8 +48,10 @@ class Journal:
                 self._file.write(b"\n")
         self._file.write(_line(row))
         self._file.flush()
-        os.fsync(self._file.fileno())
         self.rows[row.id] = row
+        if time.monotonic() - self._synced > SECONDS_BETWEEN_SYNCS:
+            os.fsync(self._file.fileno())
+            self._synced = time.monotonic()
 
     def compact(self) -> None:
         """Rewrite the file with one line for each video."""
@@ -53,13 +62,15 @@ class Journal:
     def close(self) -> None:
         """Close the file; a later append opens it again."""
         if self._file is not None:
+            os.fsync(self._file.fileno())
             self._file.close()
             self._file = None
 
 
 def _line(row: Row) -> bytes:
     # ASCII escapes keep line separators and lone surrogates inside one valid line.
-    return json.dumps(dataclasses.asdict(row)).encode() + b"\n"
+    values = {name: getattr(row, name) for name in COLUMNS}
+    return json.dumps(values).encode() + b"\n"
 
 
 @contextmanager

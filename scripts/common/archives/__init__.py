@@ -2,49 +2,91 @@
 
 `open_archive` tells zip, tar and RAR by content and gives an object with
 
-    members     what the archive lists, in its order, without directories
-    damage      why the list may not be all of it, or nothing
-    concurrent  whether several members may be read at a time
-    select      says which members will be read
-    chunks      gives the content of one of them
+    members   what the archive lists, in its order, without directories
+    listed    whether that is known before `contents` is read to its end
+    damage    why the list may not be all of it, or nothing
+    contents  gives the content of each member that is wanted
 
 No reader writes to where the archive says. The list is what the archive declares;
 the caller compares it with what comes out.
 """
 
-from pathlib import Path
+import tarfile
+from pathlib import Path, PurePosixPath
 
-from scripts.common.archives.base import Archive, ArchiveError, Member
+from scripts.common.archives.base import (
+    CHUNK,
+    Archive,
+    ArchiveError,
+    Content,
+    Member,
+    Unreadable,
+)
 from scripts.common.archives.rar import Rar
+from scripts.common.archives.source import Source, magic_of
 from scripts.common.archives.tar import Tar
 from scripts.common.archives.zip import Zip
 
-__all__ = ["Archive", "ArchiveError", "Member", "open_archive"]
+__all__ = [
+    "CHUNK",
+    "Archive",
+    "ArchiveError",
+    "Content",
+    "Member",
+    "Source",
+    "Unreadable",
+    "is_archive",
+    "open_archive",
+    "stem",
+]
+
+# Inside an archive these are archives too, if their content says so as well. Other
+# suffixes are not: the content of .docx, .npz and .jar is that of a zip.
+SUFFIXES = (
+    (".zip", ".rar", ".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".tzst")
+    + (".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
+)  # fmt: skip
 
 
-def open_archive(path: Path, scratch: Path, max_bytes: int) -> Archive:
+def open_archive(source: Source, scratch: Path, max_bytes: int) -> Archive:
     """Open an archive of any kind, told by its content.
 
     Args:
-        path: the archive; of a RAR in several parts, the first.
-        scratch: a directory that RAR may make, to unpack into; the caller deletes it.
-        max_bytes: a tar is listed up to where its members come to more bytes.
+        source: its file or files; of a RAR in several volumes, the first.
+        scratch: a directory that RAR may make, to unpack into.
+        max_bytes: a tar is read up to where its members come to more bytes.
 
     Raises:
-        ArchiveError: it is no archive, or its directory cannot be read.
+        Unreadable: it is no archive, or its directory cannot be read.
+        ArchiveError: a program that is needed is not there.
         OSError: the file is not there or cannot be read.
     """
+    with source.open() as file:
+        kind = magic_of(file.read(8))
+    if kind == "rar":
+        return Rar(source, scratch)
+    return Zip(source) if kind == "zip" else Tar(source, max_bytes)
+
+
+def stem(name: str) -> str:
+    """Return a member's path without the suffix of an archive, or nothing.
+
+    >>> stem("hmdb51/brush_hair.rar"), stem("a.tar.gz"), stem("model.npz"), stem(".zip")
+    ('hmdb51/brush_hair', 'a', '', '')
+    """
+    last = PurePosixPath(name).name.lower()
+    found = [end for end in SUFFIXES if last.endswith(end) and last != end]
+    return name[: -max(map(len, found))] if found else ""
+
+
+def is_archive(path: Path) -> bool:
+    """Tell whether a file's content begins as that of an archive."""
     with path.open("rb") as file:
-        magic = file.read(8)
-    archive: Archive
-    if magic.startswith(b"Rar!\x1a\x07"):
-        archive = Rar(path, scratch)
-    elif magic.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        archive = Zip(path)
-    else:
-        archive = Tar(path, max_bytes)
-    if not archive.members:
-        archive.close()
-        cause = f" ({archive.damage})" if archive.damage else ""
-        raise ArchiveError(f"{path}: no file is in the archive{cause}; get it again")
-    return archive
+        head = file.read(tarfile.BLOCKSIZE)
+    if magic_of(head):
+        return True
+    try:
+        tarfile.TarInfo.frombuf(head, tarfile.ENCODING, "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True

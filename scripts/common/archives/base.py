@@ -4,30 +4,37 @@ import contextlib
 import errno
 import lzma
 import struct
+import sys
 import tarfile
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from pathlib import Path
 
 import rarfile
 
 from scripts.common.tables import Failure
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 CHUNK = 1 << 20
 # Videos hardly shrink: what grows so much and becomes so large is a bomb.
 MOST_EXPANSION = 1000
 ALWAYS_ALLOWED = 100_000_000
 
-# What the three libraries raise at bytes that they cannot read.
+# What the libraries raise at bytes that they cannot read.
 DAMAGE = (
     zipfile.BadZipFile,
     tarfile.TarError,
     rarfile.Error,
     zlib.error,
     lzma.LZMAError,
+    zstd.ZstdError,
     struct.error,
     EOFError,
     RuntimeError,  # zipfile: encryption, and compression that it does not know
@@ -38,6 +45,10 @@ DAMAGE = (
 
 class ArchiveError(Exception):
     """Nothing can be unpacked; the message has the file, the cause and the remedy."""
+
+
+class Unreadable(ArchiveError):
+    """The file is at fault: it is no archive, or damaged from its beginning."""
 
 
 @dataclass(frozen=True)
@@ -66,45 +77,67 @@ class Member:
         return self.bytes > max(ALWAYS_ALLOWED, MOST_EXPANSION * self.packed)
 
 
-class Archive(ABC):
-    """An open archive of any format."""
+@dataclass(frozen=True)
+class Content:
+    """What a member holds.
 
-    concurrent = True
+    Attributes:
+        member: whose content it is.
+        chunks: yields it piece by piece. Raises Failure, `bad_member`, when it cannot
+            be read, and OSError when the disk failed, not the archive.
+        keeps: it can also be read when the archive has gone on to other members.
+        file: where it lies already and is to be moved from, or None.
+    """
+
+    member: Member
+    chunks: Callable[[], Iterator[bytes]]
+    keeps: bool = True
+    file: Path | None = None
+
+
+class Archive(ABC):
+    """An open archive of any format.
+
+    Attributes:
+        members: what the archive lists, in its order, without directories.
+        listed: the members are known from the beginning, not only when `contents` has
+            come to its end.
+        damage: why the members may not be all, or nothing.
+        position: bytes of the archive that were read, or need not be.
+    """
+
+    listed = True
 
     def __init__(self):
         self.members: list[Member] = []
         self.damage = ""
+        self.position = 0
 
-    def select(self, members: list[Member]) -> None:  # noqa: B027 - most need none
-        """Prepare to read these members and no others."""
+    def __enter__(self):
+        return self
 
-    def close(self) -> None:  # noqa: B027 - RAR keeps no file open
-        """Close the file."""
-
-    def chunks(self, member: Member) -> Iterator[bytes]:
-        """Yield the content of a selected member.
-
-        Raises:
-            Failure: `bad_member`, when it cannot be read.
-            OSError: the disk failed, not the archive.
-        """
-        with damage_as_failure(), self._open(member) as source:
-            while data := source.read(CHUNK):
-                yield data
+    def __exit__(self, *exception):
+        self.close()
 
     @abstractmethod
-    def _open(self, member: Member) -> BinaryIO:
-        """Open the content of a selected member."""
+    def contents(self, wanted: Callable[[Member], bool]) -> Iterator[Content]:
+        """Yield the contents of the wanted members; ask for each member in turn.
+
+        Raises:
+            ArchiveError: the program that unpacks was killed.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the file and remove what reading it has made."""
 
 
 @contextlib.contextmanager
 def damage_as_failure() -> Iterator[None]:
     try:
         yield
-    except DAMAGE as error:
-        raise Failure("bad_member", f"it cannot be read: {error}") from error
-    except OSError as error:
-        if not means_damage(error):
+    except (*DAMAGE, OSError) as error:
+        if isinstance(error, OSError) and not means_damage(error):
             raise
         raise Failure("bad_member", f"it cannot be read: {error}") from error
 

@@ -1,81 +1,179 @@
 """Tar, also compressed, with the standard library."""
 
+import bz2
+import contextlib
+import gzip
+import lzma
 import tarfile
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import BinaryIO
 
 from scripts.common.archives.base import (
     CHUNK,
     DAMAGE,
     Archive,
-    ArchiveError,
+    Content,
     Member,
+    Unreadable,
     damage_as_failure,
     means_damage,
+    zstd,
 )
+from scripts.common.archives.source import Source, magic_of
 from scripts.common.tables import Failure
 
 # A tar may go on behind its end mark; farther than this nobody looks.
 MOST_PADDING = 100 * CHUNK
 
+DECOMPRESSORS = {
+    "gz": lambda file: gzip.GzipFile(fileobj=file),
+    "bz2": bz2.BZ2File,
+    "xz": lzma.LZMAFile,
+    "zst": zstd.ZstdFile,
+}
+
 
 class Tar(Archive):
-    """A tar, plain or compressed as a whole; read from its beginning to its end."""
+    """A tar, plain or compressed as a whole; read once, from beginning to end."""
 
-    concurrent = False
+    listed = False
 
-    def __init__(self, path: Path, max_bytes: int):
+    def __init__(self, source: Source, max_bytes: int):
         super().__init__()
+        self._source, self._max_bytes = source, max_bytes
+        self._opened = contextlib.ExitStack()
+        self._file = self._opened.enter_context(source.open())
         try:
-            self._tar = tarfile.open(path, "r:*")  # noqa: SIM115
+            self._stream = _Forward(self._file)
+            decompressor = DECOMPRESSORS.get(magic_of(self._file.peek(8)))
+            if decompressor:
+                inside = self._opened.enter_context(decompressor(self._file))
+                self._stream = _Forward(inside, skips=False)
+            self._tar = tarfile.open(fileobj=self._stream, mode="r:")  # noqa: SIM115
         except (*DAMAGE, OSError) as error:
+            beginning = _beginning(source)
+            self._opened.close()
             if isinstance(error, OSError) and not means_damage(error):
                 raise
-            raise ArchiveError(
-                f"{path} is no zip, tar or RAR archive, or is cut at its beginning"
-                f"{_beginning(path)}; get it again"
+            raise Unreadable(
+                f"{source} is no zip, tar or RAR archive, or is cut at its beginning"
+                f"{beginning}; get it again"
             ) from error
+
+    def contents(self, wanted: Callable[[Member], bool]) -> Iterator[Content]:
         try:
-            with damage_as_failure():
-                self._list(path, max_bytes)
+            yield from self._contents(wanted)
         except Failure as failure:
             self.damage = str(failure)
 
-    def _list(self, path: Path, max_bytes: int) -> None:
-        # Without compression, a member takes the bytes that it has; sparse ones do not.
-        packed = path.stat().st_size
+    def _contents(self, wanted: Callable[[Member], bool]) -> Iterator[Content]:
         total = 0
-        for info in self._tar:
+        for info in self._infos():
+            self.position = self._file.tell()
             if info.isdir():
                 continue
             refusal = "" if info.isreg() else "it is a link or a device"
+            # Without compression, a member takes its bytes; sparse ones do not.
+            packed = self._source.size
             member = Member(info.name, info.size, packed, None, refusal, info)
             self.members.append(member)
+            if wanted(member):
+                yield self._content(member)
+            if self.damage:
+                return
             total += info.size
             # To see what follows, its content would have to be decompressed.
-            if member.is_bomb or total > max_bytes:
+            if member.is_bomb or total > self._max_bytes:
                 self.damage = f"not read behind {info.name!r}, which is too large"
                 return
         # tarfile takes a damaged header for the end; a true end is a block of zeros.
-        self._tar.fileobj.seek(self._tar.offset)
-        if self._tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        if self._stream.last != bytes(tarfile.BLOCKSIZE):
             self.damage = "the end mark is missing: the archive is cut or damaged"
             return
         # Behind it, gzip has the checksum of all: only reading to the end compares it.
-        for _ in range(MOST_PADDING // CHUNK):
-            if not self._tar.fileobj.read(CHUNK):
+        with damage_as_failure():
+            for _ in range(MOST_PADDING // CHUNK):
+                if not self._stream.read(CHUNK):
+                    return
+
+    def _infos(self) -> Iterator[tarfile.TarInfo]:
+        infos = iter(self._tar)
+        while True:
+            with damage_as_failure():
+                info = next(infos, None)
+            if info is None:
                 return
+            yield info
+
+    def _content(self, member: Member) -> Content:
+        if member.bytes > CHUNK or member.handle.issparse():
+            return Content(member, partial(self._chunks, member), keeps=False)
+        # Small ones are read at once, so that others can write them meanwhile.
+        try:
+            data = list(self._chunks(member))
+        except Failure as failure:
+            return Content(member, partial(_raise, failure))
+        return Content(member, lambda: iter(data))
+
+    def _chunks(self, member: Member) -> Iterator[bytes]:
+        sparse = member.handle.issparse()
+        source = self._tar.extractfile(member.handle) if sparse else self._stream
+        left = member.bytes
+        try:
+            with damage_as_failure():
+                while left and (data := source.read(min(left, CHUNK))):
+                    left -= len(data)
+                    yield data
+                if left:
+                    raise EOFError("the archive ends inside it")
+        except Failure as failure:
+            self.damage = str(failure)
+            raise
 
     def close(self) -> None:
         self._tar.close()
-
-    def _open(self, member: Member) -> BinaryIO:
-        return self._tar.extractfile(member.handle)
+        self._opened.close()
 
 
-def _beginning(path: Path) -> str:
+class _Forward:
+    """A file that is read in one direction, as a decompressor does its work once.
+
+    Attributes:
+        last: what was read last.
+    """
+
+    def __init__(self, file: BinaryIO, skips: bool = True):
+        """Read a file; with `skips` it need not be read to be passed over."""
+        self._file, self._skips = file, skips
+        self._position = 0
+        self.last = b""
+
+    def read(self, size: int) -> bytes:
+        self.last = self._file.read(size)
+        self._position += len(self.last)
+        return self.last
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, position: int) -> None:
+        if position < self._position:
+            raise tarfile.StreamError("a tar is not read backwards")
+        if self._skips:
+            self._position = self._file.seek(position)
+        while self._position < position:
+            if not self.read(min(CHUNK, position - self._position)):
+                return
+
+
+def _raise(failure: Failure) -> Iterator[bytes]:
+    raise failure
+
+
+def _beginning(source: Source) -> str:
     """Return what a wrong download looks like: often it is a web page."""
-    with path.open("rb") as file:
+    with source.open() as file:
         data = file.read(40)
     if not data:
         return " (the file is empty)"
