@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+# The one set of splits of most datasets.
+DEFAULT_SET = "default"
+
 
 class AnnotationError(ValueError):
     """The annotations cannot be used; the message says where and what to do."""
@@ -78,6 +81,11 @@ class Files:
     def __init__(self, paths: Iterable[Path]):
         """Take the paths; where two have one name, the later one counts."""
         self._paths = {path.name: path for path in paths}
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all files, sorted."""
+        return sorted(self._paths)
 
     def one(self, name: str) -> Path:
         """Return the file of that name.
