@@ -9,6 +9,7 @@ The first part of an address says what happens to the file named by the rest:
     /stall/<n>/<file>           the first n answers stop in the middle and hold the line
     /slow/<seconds>/<file>      every 16 kB take so long
     /whole/<cut>/<file>         knows no Range, and the first `cut` answers break off
+    /blind/<n>/<bytes>/<file>   as cut, and knows no If-Range
     /lie/<bytes>/<file>         declares more bytes than it sends
     /page/<file>                a page to read
     /moved/<file>               redirects to /<file>
@@ -114,6 +115,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _cut(self, times: str, count: str, name: str) -> None:
         self._file(name, until=int(count) if self._time <= int(times) else None)
+
+    def _blind(self, times: str, count: str, name: str) -> None:
+        del self.headers["If-Range"]
+        self._cut(times, count, name)
 
     def _error(self, times: str, status: str, name: str) -> None:
         if self._time <= int(times):

@@ -137,10 +137,13 @@ def _receive_rest(
         if bytes is not None and length not in (None, bytes):
             raise Failure("corrupt", _wrong_size(length, bytes))
         watch.expect(length or 0, _size(part))
+        if response.status == 206 and known != _version(response.headers):
+            part.unlink()  # the server does not know If-Range
+            raise Refused("network", "the file has changed meanwhile")
         if response.status == 200:
             version.write_text(_version(response.headers), encoding="utf-8")
 
-    # If the file has changed, a server sends all of it in place of the rest.
+    # Where the file has changed, a server sends all of it in place of the rest.
     known = (
         version.read_text(encoding="utf-8") if _size(part) and version.exists() else ""
     )
@@ -195,3 +198,7 @@ def _wrong_size(found: int, right: int) -> str:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""

@@ -210,6 +210,7 @@ class Watch:
     def __init__(self, label: str, folder: Path, settings: Settings):
         self._label, self._folder, self._settings = label, folder, settings
         self._said = time.monotonic()
+        self.expect(0)
         self._bar = tqdm(
             desc=label,
             unit="B",
@@ -217,7 +218,6 @@ class Watch:
             leave=False,
             disable=not sys.stderr.isatty(),
         )
-        self.expect(0)
 
     def __enter__(self) -> "Watch":
         return self
@@ -227,6 +227,8 @@ class Watch:
 
     def __call__(self, status: dict) -> None:
         """Look at the state of a download, as yt-dlp's hooks get it."""
+        if status["status"] != "downloading":
+            return
         done, total = status.get("downloaded_bytes") or 0, status.get("total_bytes")
         self.expect(max(total or 0, done), done)
         self._bar.total = total
