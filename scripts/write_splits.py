@@ -57,15 +57,8 @@ def read_dataset(folder: Path, clips: list[Path], frames: list[Path]) -> Dataset
         for entry in index.read_videos(folder / "videos.tsv")
     }
     classes = index.read_classes(folder / "classes.txt")
-    return Dataset(entries, classes, read_results(clips), read_results(frames))
-
-
-def read_results(manifests: list[Path]) -> Results | None:
-    """Return what manifests say, or None where there are none."""
-    if not manifests:
-        return None
-    rows = {row.id: row for row in tables.read_all(manifests)}
-    return Results(manifests[0].parent, rows)
+    made = (Results(tuple(paths)) if paths else None for paths in (clips, frames))
+    return Dataset(entries, classes, *made)
 
 
 def divide(
@@ -103,14 +96,14 @@ def counts(lists: Lists) -> Iterator[tuple]:
         yield split, members, found, members - found, len(classes_in(videos))
 
 
-def untrained(lists: Lists) -> Iterator[tuple[str, str]]:
-    """Yield each split and class that it has and `train` has not."""
+def untrained(lists: Lists) -> Iterator[tuple[str, list[str]]]:
+    """Yield each split that has classes which `train` has not, and their names."""
     if "train" not in lists.videos:
         return
     known = classes_in(lists.videos["train"])
     for split, videos in lists.videos.items():
-        for name in sorted(classes_in(videos) - known):
-            yield split, name
+        if names := sorted(classes_in(videos) - known):
+            yield split, names
 
 
 def classes_in(videos: list[Listed]) -> set[str]:
@@ -174,8 +167,10 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(f"error: {error}")
     for split, _, found, lost, _ in counts(lists):
         print(f"{split}: {found} videos" + (f", {lost} missing" if lost else ""))
-    for split, name in untrained(lists):
-        print(f"{split}: no video to train on has the class '{name}'")
+    for split, names in untrained(lists):
+        print(
+            f"{split}: train has no video of {len(names)} classes: {', '.join(names)}"
+        )
 
 
 if __name__ == "__main__":

@@ -129,7 +129,7 @@ def test_lists_of_frames_with_all_that_goes_with_them(results, capsys):
     }
     assert capsys.readouterr().out == (
         "test: 3 videos, 1 missing\ntrain: 2 videos, 1 missing\n"
-        "test: no video to train on has the class 'drive a car'\n"
+        "test: train has no video of 1 classes: drive a car\n"
     )
 
 

@@ -3,8 +3,10 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from scripts.common import tables
 from scripts.common.index import Entry
 from scripts.common.tables import Row
 
@@ -18,12 +20,19 @@ class Results:
     """What a stage made of a dataset in one encoding.
 
     Attributes:
-        root: the encoding's folder, in which the manifests are.
-        rows: the manifests' rows, by id.
+        manifests: of all shards; they are read when the first row is asked for.
     """
 
-    root: Path
-    rows: Mapping[str, Row]
+    manifests: tuple[Path, ...]
+
+    @property
+    def root(self) -> Path:
+        """The encoding's folder, in which the manifests are."""
+        return self.manifests[0].parent
+
+    @cached_property
+    def _rows(self) -> dict[str, Row]:
+        return {row.id: row for row in tables.read_all(self.manifests)}
 
     def row(self, video_id: str) -> Row:
         """Return a video's row.
@@ -31,12 +40,12 @@ class Results:
         Raises:
             ListError: the manifests have none.
         """
-        if video_id not in self.rows:
+        if video_id not in self._rows:
             raise ListError(
                 f"the manifests in {self.root} have no row of '{video_id}'; give those"
                 " of all shards, made from this index"
             )
-        return self.rows[video_id]
+        return self._rows[video_id]
 
     def path(self, row: Row) -> str:
         """Return a row's path relative to `root`.

@@ -4,6 +4,7 @@ File names may be any bytes: those that are no UTF-8 stand there as `\\udcff`.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -40,6 +41,8 @@ SCHEMA = pa.schema(
         "sets": pa.map_(pa.string(), pa.string()),  # split by set of the annotations
     }
 )
+# So many rows are in memory at a time.
+BATCH = 65536
 
 
 def write_table(lists: Lists, folder: Path) -> None:
@@ -51,13 +54,16 @@ def write_table(lists: Lists, folder: Path) -> None:
     for split, video_ids in lists.members.items():
         for video_id in video_ids:
             splits.setdefault(video_id, []).append(split)
-    columns = zip(*_records(lists.dataset, splits), strict=True)
-    arrays = [
-        pa.array(values, field.type)
-        for values, field in zip(columns, SCHEMA, strict=True)
-    ]
-    table = pa.Table.from_arrays(arrays, schema=SCHEMA)
-    parquet.write_table(table, folder / "videos.parquet", compression="zstd")
+    path = folder / "videos.parquet"
+    records = _records(lists.dataset, splits)
+    with parquet.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+        while batch := list(islice(records, BATCH)):
+            columns = zip(*batch, strict=True)
+            arrays = [
+                pa.array(values, field.type)
+                for values, field in zip(columns, SCHEMA, strict=True)
+            ]
+            writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=SCHEMA))
 
 
 def _records(dataset: Dataset, splits: dict[str, list[str]]) -> Iterator[tuple]:
