@@ -9,7 +9,7 @@ what differs is the network, the mapping of keys, or the forward pass.
 import json
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from zlib import crc32
 
@@ -103,7 +103,7 @@ def _about(variant: str) -> dict:
     return json.loads((PARITY / f"{variant}.json").read_text())
 
 
-@cache
+@lru_cache(maxsize=2)  # some are 300 MB
 def _weights(variant: str) -> dict[str, np.ndarray]:
     shapes = _about(variant)["state_dict"]
     return {key: weight(key, tuple(shape)) for key, shape in shapes.items()}
