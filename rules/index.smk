@@ -23,12 +23,13 @@ checkpoint build_index:
         options=index_options,
         originals=originals_folder,
         unpacked=names_of("unpacked"),
+        annotations=paths_of("annotations"),
         unpacked_annotations=names_of("unpacked_annotations"),
     message:
         "Indexing {wildcards.dataset}"
     shell:
         "python -m scripts.build_index --index results/{wildcards.dataset}/index"
         " --originals results/{params.originals}/originals"
-        " --unpacked {params.unpacked:q} --annotations {input.annotations:q}"
+        " --unpacked {params.unpacked:q} --annotations {params.annotations:q}"
         " --unpacked-annotations {params.unpacked_annotations:q}"
         " --options {params.options:q} > {log:q} 2>&1"

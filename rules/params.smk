@@ -101,12 +101,18 @@ def originals_folder(wildcards, input):
     return DATASETS[wildcards.dataset]["originals"]
 
 
+def paths_of(key):
+    """Return some inputs; a dry run asks for them before lists of archives are here."""
+    return lambda wildcards, input: input.get(key) or []
+
+
 def names_of(key):
     """Return the names of manifests; thousands of paths overfill a command line."""
 
     def names(wildcards, input):
         folder = f"results/{originals_folder(wildcards, input)}/originals"
-        manifests = [Path(path).relative_to(folder) for path in input.get(key)]
+        paths = paths_of(key)(wildcards, input)
+        manifests = [Path(path).relative_to(folder) for path in paths]
         return [str(manifest.with_suffix("")) for manifest in manifests]
 
     return names

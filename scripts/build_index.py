@@ -136,13 +136,12 @@ def select(
             had labels and keeps none is left out.
     """
     keep, splits = set(classes), subset["splits"]
-    kept = []
-    for video in chosen:
-        labels = tuple(label for label in video.labels if label in keep)
-        events = tuple(e for e in video.events if not e.label or e.label in keep)
-        listed = splits is None or any(s in splits for s in video.splits.values())
-        if listed and (labels or not video.labels):
-            kept.append(replace(video, labels=labels, events=events))
+    kept = [
+        part
+        for video in chosen
+        if splits is None or any(s in splits for s in video.splits.values())
+        if (part := _in_classes(video, keep)) is not None
+    ]
     if subset["per_class"] is None:
         yield from kept
         return
@@ -156,6 +155,17 @@ def select(
         taken[group] += 1
         if taken[group] <= subset["per_class"]:
             yield video
+
+
+def _in_classes(video: Annotated, classes: set[str]) -> Annotated | None:
+    """Return the video without labels of other classes; None where none is left."""
+    if classes.issuperset(video.labels) and not video.events:
+        return video
+    labels = tuple(label for label in video.labels if label in classes)
+    if video.labels and not labels:
+        return None
+    events = tuple(e for e in video.events if not e.label or e.label in classes)
+    return replace(video, labels=labels, events=events)
 
 
 def subset_classes(wanted: list[str] | str | None, known: list[str]) -> list[str]:
@@ -226,7 +236,7 @@ def checked(entries: Iterable[Entry]) -> list[Entry]:
                     f"the class '{label}' of '{row.id}' holds '{LABEL_SEPARATOR}',"
                     " which separates the labels of a video; rename it"
                 )
-        unique[row.id] = replace(entry, row=row)
+        unique[row.id] = entry if row is entry.row else replace(entry, row=row)
     return [unique[video_id] for video_id in sorted(unique)]
 
 

@@ -9,6 +9,8 @@ import hashlib
 import json
 import re
 
+# Most ids are so; they need no look at each character.
+_PLAIN = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_./-]{0,199}")
 _ESCAPED = re.compile(r"(?:=[0-9A-F]{2})+")
 # File systems stop at 255 bytes; the rest is room for suffixes and temporary names.
 LONGEST_SLUG = 200
@@ -34,6 +36,8 @@ def slug(video_id: str) -> str:
     """
     if not video_id:
         raise ValueError("an id must not be empty")
+    if _PLAIN.fullmatch(video_id):
+        return video_id.replace("/", "+")
     pieces = []
     for position, character in enumerate(video_id):
         if character == "/":

@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts.common import tables
-from scripts.common.annotations.base import Event
+from scripts.common.annotations.base import DEFAULT_SET, Event
 from scripts.common.tables import Row
 
-# The one set of splits of most datasets; its column is `split`, not `split.default`.
-DEFAULT_SET = "default"
 # Between the labels of a video that has several.
 LABEL_SEPARATOR = "|"
 
@@ -37,7 +35,8 @@ def render_videos(entries: list[Entry], shards: Mapping[str, str]) -> str:
     """Return the text of videos.tsv: one video a line.
 
     Its columns are id, label (several are separated by `|`), `split` and
-    `split.<set>`, shard, status, message, path, start and end.
+    `split.<set>` (plain `split` for the set `default`), shard, status, message, path,
+    start and end.
 
     Args:
         entries: the videos.

@@ -4,6 +4,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from os.path import splitext
 from pathlib import Path, PurePosixPath
 
 from scripts.common.annotations import AnnotationError
@@ -109,11 +110,11 @@ class Source:
         """
         name = name.removeprefix("./").strip("/")
         depth = name.count("/") + 1
-        suffix = _suffix(name)
-        bare = name[: -len(suffix)] if suffix in VIDEO_SUFFIXES else name
-        found = self._tails(depth, True).get(name) or (
-            self._tails(depth, False).get(bare)
-        )
+        found = self._tails(depth, True).get(name)
+        if not found:
+            bare, suffix = splitext(name)
+            bare = bare if suffix.lower() in VIDEO_SUFFIXES else name
+            found = self._tails(depth, False).get(bare)
         if not found:
             return None
         last = max(group for group, _ in found)
@@ -134,11 +135,11 @@ class Source:
                 for row in group:
                     if suffixed or is_video(row):
                         tail = "/".join(row.id.rsplit("/", depth)[-depth:])
-                        cut = 0 if suffixed else len(_suffix(tail))
-                        tails[tail[: len(tail) - cut]].append((number, row))
+                        name = tail if suffixed else splitext(tail)[0]
+                        tails[name].append((number, row))
             self._by_tail[depth, suffixed] = dict(tails)
         return self._by_tail[depth, suffixed]
 
 
 def _suffix(name: str) -> str:
-    return PurePosixPath(name).suffix.lower()
+    return splitext(name)[1].lower()

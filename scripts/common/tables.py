@@ -131,7 +131,7 @@ def render_records(header: Iterable[str], records: Iterable[Iterable]) -> str:
     for record in records:
         values = ["" if value is None else value for value in record]
         # Before Python 3.13 the csv module leaves a carriage return unquoted.
-        odd = any("\r" in value for value in values if isinstance(value, str))
+        odd = "\r" in "".join(map(str, values))
         (quoting if odd else plain).writerow(values)
     return buffer.getvalue()
 
