@@ -24,6 +24,7 @@ _LAZY = {
     "CheckpointUnavailable": "models.checkpoints",
     "Extractor": "models.zoo",
     "class_names": "models.classes",
+    "count_macs": "models.zoo",
     "count_parameters": "models.zoo",
     "create": "models.zoo",
     "fetch": "models.checkpoints",

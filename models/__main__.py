@@ -1,4 +1,8 @@
-"""List the zoo, or show one card: `python -m models [NAME]`."""
+"""List the zoo, or show one model: `python -m models [NAME]`.
+
+A model is shown as JSON: its card, the number of its parameters, and the
+multiply-accumulates ("macs") of one window.
+"""
 
 import argparse
 import json
@@ -14,9 +18,18 @@ def main() -> None:
         print(table())
         return
     try:
-        print(json.dumps(models.card(models.resolve(name)).as_dict(), indent=2))
+        print(json.dumps(description(models.resolve(name)), indent=2))
     except models.UnknownModel as error:
         parser.error(str(error))
+
+
+def description(name: str) -> dict:
+    """A variant's card and its counts, plain JSON."""
+    counts = {
+        "parameters": models.count_parameters(name),
+        "macs": models.count_macs(name),
+    }
+    return models.card(name).as_dict() | counts
 
 
 def table() -> str:

@@ -4,6 +4,7 @@ A network takes normalised clips, float (N, C, T, H, W), and returns the card's 
 by name, each (N, *axes, dim).
 """
 
+import json
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -11,15 +12,43 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from models import cards, checkpoints
 from models.cards.base import Card
 
+# Counts by network and arguments: variants that differ in the window share theirs.
+_PARAMETERS: dict[tuple[str, str], int] = {}
+
 
 def count_parameters(name: str) -> int:
     """The number of trained numbers in a variant's network."""
-    with torch.device("meta"):  # shapes only: no memory, no initialisation
-        return sum(p.numel() for p in _network(cards.card(name)).parameters())
+    card = cards.card(name)
+    same = card.network, json.dumps(card.as_dict()["arguments"])
+    if same not in _PARAMETERS:
+        with torch.device("meta"):  # shapes only: no memory, no initialisation
+            _PARAMETERS[same] = sum(p.numel() for p in _network(card).parameters())
+    return _PARAMETERS[same]
+
+
+def count_macs(name: str) -> dict[str, int]:
+    """The multiply-accumulates of one window of the card's size, by what does them.
+
+    "convolutions" are what studies of convolutional networks publish as FLOPs;
+    "matrix products" are linear layers and attention. Norms, activations and poolings
+    are not counted.
+    """
+    card = cards.card(name)
+    with torch.device("meta"):
+        network = _network(card).eval()
+        clip = torch.empty(1, len(card.mean), card.frames, card.crop, card.crop)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(clip)
+    counts = {"convolutions": 0, "matrix products": 0}
+    for operator, flops in counter.get_flop_counts()["Global"].items():
+        kind = "convolutions" if "convolution" in str(operator) else "matrix products"
+        counts[kind] += flops // 2
+    return counts
 
 
 def create(

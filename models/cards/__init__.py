@@ -1,17 +1,18 @@
 """The registry of the zoo: every variant's card, by name and by upstream name.
 
 A family's file here lists its variants in CARDS; the networks stand in the module of
-the same name beside this folder. Nothing here imports torch: a workflow that is only
-being planned needs names, not networks.
+the same name beside this folder. A family whose names are a grammar has a function
+`parse` besides, which makes the card of any such name. Nothing here imports torch: a
+workflow that is only being planned needs names, not networks.
 """
 
 import difflib
 from collections.abc import Iterable
 
-from models.cards import i3d, leftthomas, r2plus1d, s3d
+from models.cards import i3d, ibm, leftthomas, r2plus1d, s3d
 from models.cards.base import Card
 
-FAMILIES = (i3d, leftthomas, r2plus1d, s3d)
+FAMILIES = (i3d, ibm, leftthomas, r2plus1d, s3d)
 
 
 class UnknownModel(KeyError):
@@ -19,7 +20,7 @@ class UnknownModel(KeyError):
 
     def __init__(self, name: str, known: list[str]) -> None:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
+        hint = f"did you mean {near[0]!r}?" if near else "`python -m models` lists it"
         super().__init__(f"{name!r} is not in the zoo; {hint}")
 
     def __str__(self) -> str:
@@ -46,15 +47,16 @@ _ZOO, _ALIASES = register(card for family in FAMILIES for card in family.CARDS)
 
 
 def names() -> list[str]:
-    """The names of all variants, sorted."""
+    """The names of all variants that are declared, sorted."""
     return sorted(_ZOO)
 
 
 def card(name: str) -> Card:
     """The card of a variant. Raises `UnknownModel`, a KeyError, with a proposal."""
-    if name not in _ZOO:
+    found = _ZOO.get(name) or _parsed(name)
+    if found is None or found.name != name:
         raise UnknownModel(name, names())
-    return _ZOO[name]
+    return found
 
 
 def resolve(upstream_name: str) -> str:
@@ -64,6 +66,15 @@ def resolve(upstream_name: str) -> str:
     """
     if upstream_name in _ZOO:
         return upstream_name
-    if upstream_name not in _ALIASES:
+    if upstream_name in _ALIASES:
+        return _ALIASES[upstream_name]
+    found = _parsed(upstream_name)
+    if found is None:
         raise UnknownModel(upstream_name, names() + sorted(_ALIASES))
-    return _ALIASES[upstream_name]
+    return found.name
+
+
+def _parsed(name: str) -> Card | None:
+    """The card that a family's grammar makes of a name; None where none does."""
+    grammars = (family.parse for family in FAMILIES if hasattr(family, "parse"))
+    return next(filter(None, (parse(name) for parse in grammars)), None)
