@@ -1,7 +1,8 @@
 """Models from cards: the network, its weights, and the contract around both.
 
 A network takes normalised clips, float (N, C, T, H, W), and returns the card's features
-by name, each (N, *axes, dim).
+by name, each (N, *axes, dim). One whose published weights have other keys than its own
+has a method `convert`, from {key: tensor} to {key: tensor}.
 """
 
 import json
@@ -82,6 +83,8 @@ def create(
         if str(checkpoint).startswith(("http://", "https://")):
             path = checkpoints.fetch_url(card, str(checkpoint), _cache())
         origin, state = checkpoints.sha256(path), checkpoints.read(path)
+    if hasattr(network, "convert"):
+        state = network.convert(state)
     checkpoints.load_strict(network, state)
     return Extractor(card, network, origin)
 
