@@ -14,6 +14,7 @@ import yt_dlp
 from yt_dlp.extractor.common import InfoExtractor
 from yt_dlp.utils import DownloadError, ExtractorError
 
+from scripts.common import media
 from scripts.common.downloads import (
     NotReady,
     Settings,
@@ -322,6 +323,23 @@ def test_a_missing_fragment_fails_the_video(web, tmp_path, site):
 def test_a_fragment_that_fails_at_first_is_tried_again(web, tmp_path):
     taken = fetch_video(web.url("error/1/503/v.m3u8"), tmp_path / "v", SMALL, FAST)
     assert taken.duration == pytest.approx(3, abs=0.1)
+
+
+@may_break_off
+def test_fragments_that_are_here_are_neither_asked_for_nor_joined_twice(
+    web, tmp_path, site
+):
+    playlist = (site / "v.m3u8").read_text().replace("v2.ts", "/error/2/503/v2.ts")
+    (site / "breaks.m3u8").write_text(playlist)
+    once = dataclasses.replace(FAST, attempts=1)
+    url = web.url("breaks.m3u8")
+    assert reason_of(fetch_video, url, tmp_path / "v", SMALL, once) == "network"
+    (note,) = (tmp_path / ".partial-v").glob("*.ytdl")
+    note.write_text("")  # as a kill in the middle of writing leaves it
+    taken = fetch_video(url, tmp_path / "v", SMALL, once)
+    assert media.probe(tmp_path / taken.file, decode=True).frames == 75
+    assert [len(web.asked(f"v{n}.ts")) for n in (0, 1)] == [1, 1]
+    assert left_in(tmp_path) == ["v.json", "v.mp4"]
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,7 @@ def _receive(
 def _extract(
     url: str, target: Path, partial: Path, options: dict, settings: Settings
 ) -> tuple[Path, dict]:
+    _forget_joined(partial)
     with (
         Watch(target.name, partial, settings) as watch,
         Session(
@@ -164,6 +165,7 @@ def _extract(
             # A fragment that fails once must not cost another look at the page.
             retries=1,
             skip_unavailable_fragments=False,
+            keep_fragments=True,
             hls_prefer_native=True,
             external_downloader_args={"ffmpeg_i": _LOCAL},
             postprocessor_args={"ffmpeg_i": _LOCAL},
@@ -186,6 +188,17 @@ def _extract(
     if not taken or not Path(taken[0]["filepath"]).is_file():
         raise Failure("no_video", "yt-dlp found nothing to download at the address")
     return Path(taken[0]["filepath"]), info
+
+
+def _forget_joined(partial: Path) -> None:
+    """Delete what was joined of fragments, which are themselves here to be joined.
+
+    After a kill yt-dlp may take it for less than it is and append fragments twice.
+    """
+    joined = {path.name.split(".part-Frag")[0] for path in partial.glob("*.part-Frag*")}
+    for name in joined | {path.stem for path in partial.glob("*.ytdl")}:
+        (partial / f"{name}.part").unlink(missing_ok=True)
+        (partial / f"{name}.ytdl").unlink(missing_ok=True)
 
 
 def _choice(options: dict, settings: Settings) -> dict:
