@@ -21,6 +21,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 import threading
 import zlib
 from collections import ChainMap, deque
@@ -95,11 +96,11 @@ class Plan:
         names = [(member, normalised(member.name)) for member in members]
         for _, name in names:
             self.folders.update(dict.fromkeys(_parents(start + name)))
-        return [self._judge(member, name, start) for member, name in names]
-
-    def _judge(self, member: Member, name: str, start: str) -> Row:
-        row_id = start + name
         used = self._used + len(os.fsencode(start))
+        return [self._judge(member, name, start, used) for member, name in names]
+
+    def _judge(self, member: Member, name: str, start: str, used: int) -> Row:
+        row_id = start + name
         refusal = name_refusal(name, used) or member.refusal
         if row_id in self.rows:
             refusal = "another member has the same name"
@@ -116,7 +117,7 @@ class Plan:
         if refusal:
             row = row.failed("bad_member", refusal)
         else:
-            row = Row(row.id, path=str(self.folder / row_id), bytes=member.bytes)
+            row = Row(row.id, path=f"{self.folder}/{row_id}", bytes=member.bytes)
             self.total += member.bytes
         self.rows[row.id] = row
         return row
@@ -184,24 +185,31 @@ def name_refusal(name: str, used: int) -> str:
     return ""
 
 
-def unpack_member(content: Content, row: Row) -> Row:
-    """Write one member to the row's path and return its finished row.
+def unpack_member(content: Content, row: Row, temporary: Path) -> Row:
+    """Bring one member to the row's path and return its finished row.
 
     Its bytes are counted and its checksum is computed while it is written: what the
-    archive declares is not believed. What lies in a file already is moved.
+    archive declares is not believed.
+
+    Args:
+        content: what it holds; where that lies in a file already, the file is moved.
+        row: where it goes.
+        temporary: where it is written until it is whole, on the same disk.
 
     Raises:
         Failure: `bad_member`, when the content is not what the archive declares.
     """
-    target = Path(row.path)
     if content.file:
-        key = _checked(content, lambda data: None)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        content.file.replace(target)
+        temporary, key = content.file, _checked(content, lambda data: None)
     else:
-        with files.atomic(target) as temporary, temporary.open("xb") as sink:
+        with temporary.open("wb") as sink:
             key = _checked(content, sink.write)
-    return replace(row, key=key)
+    try:
+        temporary.replace(row.path)
+    except FileNotFoundError:
+        Path(row.path).parent.mkdir(parents=True, exist_ok=True)
+        temporary.replace(row.path)
+    return Row(row.id, path=row.path, bytes=row.bytes, key=key)
 
 
 def _checked(content: Content, use: Callable[[bytes], object]) -> str:
@@ -239,11 +247,15 @@ def unpack(
     folder = manifest.with_suffix("")
     with locked(manifest.with_suffix(".lock")), contextlib.ExitStack() as stack:
         files.remove_leftovers(folder.parent, f"{folder.name}.*")
-        for directory, _, _ in os.walk(folder):
-            files.remove_leftovers(Path(directory))
+        files.remove_leftovers(folder)
         source = Source(paths)
-        scratch = folder / f"{files.TEMPORARY}{os.getpid()}-unar"
-        archive = stack.enter_context(archives.open_archive(source, scratch, max_bytes))
+        folder.mkdir(parents=True, exist_ok=True)
+        # No member can have this name, which nobody can foresee.
+        scratch = Path(tempfile.mkdtemp("-unpack", files.TEMPORARY, folder))
+        stack.callback(shutil.rmtree, scratch, ignore_errors=True)
+        archive = stack.enter_context(
+            archives.open_archive(source, scratch / "unar", max_bytes)
+        )
         done = _journal(manifest.with_suffix(".journal"), source)
         stack.callback(done.close)
         job = Unpacking(Plan(folder, max_bytes), done, threads, scratch)
@@ -276,7 +288,7 @@ class Unpacking:
         plan: what becomes of the members.
         done: what was unpacked, now or before.
         threads: files at a time.
-        scratch: a directory for what unar makes.
+        scratch: a directory for what is not whole yet, and for what unar makes.
         new: ids of what this run has unpacked.
     """
 
@@ -285,7 +297,11 @@ class Unpacking:
     threads: int
     scratch: Path
     new: set[str] = field(default_factory=set)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self):
+        self._lock = threading.Lock()
+        self._room = 0
+        self._below = {parent for name in self.done.rows for parent in _parents(name)}
 
     def unpack(self, archive: Archive, source: Source) -> list[Row]:
         """Unpack an archive with all that is in it; return its rows."""
@@ -305,7 +321,7 @@ class Unpacking:
             if archive.listed:
                 rows = self.plan.add(archive.members, prefix)
                 todo = [row for row in rows if row.ok and not self._stands(row)]
-                self._check_room(sum(row.bytes for row in todo))
+                self._take_room(sum(row.bytes for row in todo))
                 self._write(archive, source, _in_turn(rows))
             else:
                 guessed = self._write(archive, source, self._guess(prefix))
@@ -327,7 +343,7 @@ class Unpacking:
 
         def judge(member: Member) -> Row:
             (row,) = plan.add([member], prefix)
-            if row.ok and Path(row.path).is_dir():
+            if row.id in self._below:
                 return row.failed("bad_member", "an earlier run found members below it")
             return row
 
@@ -341,7 +357,7 @@ class Unpacking:
             self.done.rows.pop(name, None)
         if right - guessed:
             limit = self.plan.max_bytes
-            with archives.open_archive(source, self.scratch, limit) as archive:
+            with archives.open_archive(source, self.scratch / "unar", limit) as archive:
                 self._write(archive, source, _in_turn(rows))
 
     def _write(
@@ -359,7 +375,8 @@ class Unpacking:
             let_in.add(row.id)
             if self._stands(row):
                 return False
-            self._check_room(row.bytes)
+            if not archive.listed:
+                self._take_room(row.bytes)
             chosen.append(row)
             return True
 
@@ -389,8 +406,9 @@ class Unpacking:
         return let_in
 
     def _write_one(self, content: Content, row: Row) -> None:
+        temporary = self.scratch / f"{threading.get_ident()}"
         try:
-            row = unpack_member(content, row)
+            row = unpack_member(content, row, temporary)
         except Failure as failure:
             row = row.failed(failure.reason, str(failure))
             tqdm.write(f"{row.id}: {row.message}", file=sys.stderr)
@@ -398,14 +416,16 @@ class Unpacking:
             self.done.append(row)
             self.new.add(row.id)
 
-    def _check_room(self, needed: int) -> None:
-        place = self.done.path.parent
-        free = shutil.disk_usage(place).free
-        if needed > free:
+    def _take_room(self, needed: int) -> None:
+        """Count down what is free on the disk; look again when it has been used up."""
+        if needed > self._room:
+            self._room = shutil.disk_usage(self.scratch).free
+        if needed > self._room:
             raise ArchiveError(
-                f"{place}: {needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are"
-                " free; make room"
+                f"{self.plan.folder}: {needed / 1e9:.1f} GB are needed and"
+                f" {self._room / 1e9:.1f} GB are free; make room"
             )
+        self._room -= needed
 
     def _stands(self, row: Row) -> bool:
         """Tell whether a member was unpacked and is there; bad ones are tried again."""
@@ -436,7 +456,7 @@ class Unpacking:
         source, rows = Source([Path(row.path)]), []
         try:
             limit = self.plan.max_bytes - self.plan.total
-            archive = archives.open_archive(source, self.scratch, limit)
+            archive = archives.open_archive(source, self.scratch / "unar", limit)
             rows = self._unpack_members(archive, source, prefix)
             damage = archive.damage
         except Unreadable as error:

@@ -55,7 +55,8 @@ class Rar(Archive):
                 f"{path}: RAR files need the program unar, which is not installed; get"
                 " it with `apt-get install unar` or `brew install unar`"
             )
-        self._scratch = scratch
+        self._scratch = scratch.resolve()
+        self._plain: set[Path] = set()
         umask = os.umask(0)
         os.umask(umask)
         self._mode = 0o666 & ~umask
@@ -139,7 +140,6 @@ class Rar(Archive):
         The result raises ArchiveError where a signal ended unar.
         """
         source, target = self._scratch / "archive", self._scratch / "members"
-        shutil.rmtree(self._scratch, ignore_errors=True)
         source.mkdir(parents=True)
         target.mkdir()
         for volume in self._volumes:
@@ -174,8 +174,7 @@ class Rar(Archive):
                     processes.stop_all()
 
     def _chunks(self, member: Member, path: Path) -> Iterator[bytes]:
-        inside = path.parent.resolve().is_relative_to(self._scratch.resolve())
-        if not inside or not path.exists() or not stat.S_ISREG(path.lstat().st_mode):
+        if not self._is_plain(path):
             raise Failure("bad_member", "unar could not unpack it")
         info = self._entries[member.handle]
         expected = None if info.CRC is not None else info.blake2sp_hash
@@ -192,6 +191,17 @@ class Rar(Archive):
             raise Failure(
                 "bad_member", "its content does not have the archive's checksum"
             )
+
+    def _is_plain(self, path: Path) -> bool:
+        """Tell whether unar made a file there, and no link on the way to it."""
+        if path.parent not in self._plain:
+            if path.parent.resolve() != path.parent:
+                return False
+            self._plain.add(path.parent)
+        try:
+            return stat.S_ISREG(path.lstat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
 
     def close(self) -> None:
         shutil.rmtree(self._scratch, ignore_errors=True)
