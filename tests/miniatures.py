@@ -278,9 +278,8 @@ def make_kinetics700_2020(folder: Path) -> Made:
 SOMETHING = {
     "Holding something next to something": "Holding [something] next to [something]",
     "Opening something": "Opening [something]",
-    "Putting something that can't roll onto a slanted surface, so it stays where it is": (
-        "Putting [something that can't roll] onto a slanted surface, so it stays where"
-        " it is"
+    "Tilting something with something on it until it falls off": (
+        "Tilting [something] with [something] on it until it falls off"
     ),
 }
 

@@ -1,0 +1,675 @@
+"""Readers of the official annotations, on miniatures in their true syntax."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripts import unpack_archive
+from scripts.common.annotations import (
+    READERS,
+    Annotated,
+    AnnotationError,
+    Annotations,
+    Event,
+    Files,
+    check_classes,
+    class_key,
+    match_classes,
+)
+from scripts.common.sources import Source, image_folders
+from tests.miniatures import KINETICS, MAKERS, clip_names, kinetics_csv, written
+
+FORMATS = {name: name for name in READERS} | {
+    "kinetics400": "kinetics",
+    "kinetics600": "kinetics",
+    "kinetics700": "kinetics",
+    "kinetics700_2020": "kinetics",
+    "something_v1": "something",
+    "something_v2": "something",
+}
+every_dataset = pytest.mark.parametrize("dataset", MAKERS)
+
+
+def unpacked(archive: Path | list[Path], folder: Path) -> list:
+    """Unpack an archive, or the parts of one; return its rows."""
+    parts = archive if isinstance(archive, list) else [archive]
+    rows = unpack_archive.unpack(parts, folder / "archive.tsv", 2, 10**9)
+    assert all(row.ok for row in rows)
+    return rows
+
+
+def files_of(made: dict, folder: Path) -> Files:
+    """Return the annotation files of a miniature; archives are unpacked."""
+    paths = []
+    for number, path in enumerate(made["annotations"]):
+        if path.suffix in (".zip", ".rar", ".gz"):
+            rows = unpacked(path, folder / str(number))
+            paths += [Path(row.path) for row in rows]
+        else:
+            paths.append(path)
+    return Files(paths)
+
+
+def read(dataset: str, folder: Path) -> Annotations:
+    """Return what the dataset's reader says of its miniature."""
+    files = files_of(MAKERS[dataset](folder / "made"), folder / "unpacked")
+    return READERS[FORMATS[dataset]](files)
+
+
+def read_files(form: str, folder: Path, texts: dict[str, str]) -> list[Annotated]:
+    """Return the videos of some annotation files."""
+    return list(READERS[form](Files(written(folder, texts))).videos)
+
+
+def splits_of(annotations: Annotations) -> Counter:
+    """Return how many videos there are by set and list."""
+    return Counter(
+        f"{name} {split}"
+        for video in annotations.videos
+        for name, split in video.splits.items()
+    )
+
+
+@every_dataset
+def test_names_of_videos_are_found_in_the_archives(dataset, tmp_path):
+    made = MAKERS[dataset](tmp_path / "made")
+    groups = [
+        unpacked(archive, tmp_path / f"videos{number}")
+        for number, archive in enumerate(made["archives"])
+    ]
+    if dataset == "something_v1":
+        groups = [list(image_folders(rows, 12)) for rows in groups]
+    source = Source(groups)
+    files = files_of(made, tmp_path / "annotations")
+    videos = list(READERS[FORMATS[dataset]](files).videos)
+    assert 4 <= len(videos) <= 8
+    found = [source.find(video.name) for video in videos]
+    assert None not in found
+    assert len({row.path for row in found}) == len(videos)
+    if dataset == "kinetics400":
+        corrupt = videos[
+            [video.id for video in videos].index("0347ZoDXyP0_000095_000105")
+        ]
+        assert "replacement" in source.find(corrupt.name).path
+
+
+@every_dataset
+def test_ids_are_unique_and_labels_are_the_classes(dataset, tmp_path):
+    annotations = read(dataset, tmp_path)
+    videos = list(annotations.videos)
+    assert len({video.id for video in videos}) == len(videos)
+    assert all(video.splits for video in videos)
+    if annotations.classes is not None:
+        check_classes(videos, annotations.classes)
+
+
+def test_ucf101(tmp_path):
+    annotations = read("ucf101", tmp_path)
+    assert annotations.classes == ("ApplyEyeMakeup", "HandstandPushups", "YoYo")
+    videos = {video.id: video for video in annotations.videos}
+    video = videos["HandstandPushups/v_HandStandPushups_g01_c01.avi"]
+    assert video.name == video.id
+    assert video.labels == ("HandstandPushups",)
+    assert video.splits == {"split1": "test", "split2": "train", "split3": "test"}
+    assert splits_of(annotations)["split1 train"] == 3
+
+
+def test_hmdb51(tmp_path):
+    annotations = read("hmdb51", tmp_path)
+    assert annotations.classes == ("brush_hair", "wave")
+    videos = {video.id: video for video in annotations.videos}
+    video = videos["brush_hair/April_09_brush_hair_u_nm_np1_ba_goo_0.avi"]
+    assert video.labels == ("brush_hair",)
+    assert video.splits == {"split1": "train", "split2": "test", "split3": "unused"}
+    assert splits_of(annotations)["split1 unused"] == 1
+
+
+@pytest.mark.parametrize("dataset", [name for name in MAKERS if "kinetics" in name])
+def test_kinetics(dataset, tmp_path):
+    annotations = read(dataset, tmp_path)
+    assert annotations.classes == ("abseiling", "mountain climber (exercise)")
+    videos = {f"{video.name}.mp4": video for video in annotations.videos}
+    assert set(videos) == {name for split in KINETICS for name in clip_names(split)}
+    video = videos["15qwsMlDRrk_000000_000010.mp4"]
+    assert video == Annotated(
+        id="15qwsMlDRrk_000000_000010",
+        name="15qwsMlDRrk_000000_000010",
+        url="https://www.youtube.com/watch?v=15qwsMlDRrk",
+        start=0.0,
+        end=10.0,
+        is_cut=True,
+        labels=("mountain climber (exercise)",),
+        splits={"default": "train"},
+    )
+    test = videos["--65_UAU7ao_000000_000010.mp4"]
+    assert test.labels == (("abseiling",) if dataset == "kinetics400" else ())
+    assert splits_of(annotations) == {
+        "default train": 3,
+        "default val": 2,
+        "default test": 1,
+    }
+
+
+def test_a_clip_of_several_rows_has_all_labels_and_is_not_trained_on(tmp_path):
+    header = "label,youtube_id,time_start,time_end\n"
+    texts = {
+        "kinetics_train.csv": header
+        + "yoga,aaaaaaaaaaa,1,11\nzumba,aaaaaaaaaaa,1,11\nyoga,bbbbbbbbbbb,0,10\n"
+        + "yoga,aaaaaaaaaaa,2,12\n",
+        "kinetics_val.csv": header + "yoga,bbbbbbbbbbb,0,10\n",
+    }
+    videos = {v.id: v for v in read_files("kinetics", tmp_path, texts)}
+    assert videos["aaaaaaaaaaa_000001_000011"].labels == ("yoga", "zumba")
+    assert videos["bbbbbbbbbbb_000000_000010"].labels == ("yoga",)
+    assert videos["bbbbbbbbbbb_000000_000010"].splits == {"default": "val"}
+    assert len(videos) == 3
+
+
+def test_something_v2(tmp_path):
+    annotations = read("something_v2", tmp_path)
+    assert annotations.classes == (
+        "Tilting something with something on it until it falls off",
+        "Opening something",
+        "Holding something next to something",
+    )
+    videos = {video.id: video for video in annotations.videos}
+    assert videos["78687"] == Annotated(
+        id="78687",
+        name="78687.webm",
+        labels=("Holding something next to something",),
+        splits={"default": "train"},
+    )
+    assert videos["74225"].splits == {"default": "val"}
+    assert videos["1420"].labels == ()
+
+
+def test_something_v2_may_have_the_names_of_20bn(tmp_path):
+    files = files_of(MAKERS["something_v2"](tmp_path / "made"), tmp_path / "unpacked")
+    texts = {
+        f"something-something-v2-{name}": files.one(name).read_text()
+        for name in ("labels.json", "train.json")
+    }
+    videos = read_files("something", tmp_path / "old", texts)
+    assert [video.id for video in videos] == ["78687", "42326", "100904"]
+
+
+def test_something_v1(tmp_path):
+    annotations = read("something_v1", tmp_path)
+    assert annotations.classes == (
+        "Unfolding something",
+        "Something falling like a feather or paper",
+    )
+    videos = {video.id: video for video in annotations.videos}
+    assert videos["100218"].name == "100218"
+    assert videos["100218"].labels == ("Something falling like a feather or paper",)
+    assert videos["48032"].splits == {"default": "val"}
+    assert videos["7"].labels == ()
+
+
+def test_moments(tmp_path):
+    annotations = read("moments", tmp_path)
+    assert annotations.classes == ("adult+female+singing", "yawning")
+    videos = {video.id: video for video in annotations.videos}
+    video = videos["adult+female+singing/flickr-1-2.3_4.mp4"]
+    assert video.labels == ("adult+female+singing",)
+    assert video.splits == {"default": "val"}
+
+
+def test_charades_with_sentences(tmp_path):
+    annotations = read("charades", tmp_path)
+    assert annotations.classes[1] == "Putting clothes somewhere"
+    videos = {video.id: video for video in annotations.videos}
+    assert videos["AO8RW"] == Annotated(
+        id="AO8RW",
+        name="AO8RW",
+        labels=("Putting clothes somewhere", "Holding some clothes"),
+        splits={"default": "train", "sta": "train"},
+        events=(
+            Event(0.0, 0.6, "Putting clothes somewhere"),
+            Event(0.2, 0.9, "Holding some clothes"),
+            Event(0.7, 1.0, "Putting clothes somewhere"),
+            Event(0.0, 0.6, text="a person is putting a book."),
+            Event(0.5, 1.0, text="person opens the ## door."),
+        ),
+    )
+    assert videos["46GP8"].events == (Event(0.1, 7.4, "Cooking"),)
+    assert videos["46GP8"].splits == {"default": "train"}
+    assert videos["YSKX3"].labels == ()
+    assert videos["YSKX3"].splits == {"default": "test", "sta": "test"}
+
+
+def test_activities_with_captions(tmp_path):
+    videos = {video.id: video for video in read("activitynet", tmp_path).videos}
+    assert videos["v_V1zhqaGFY2A"] == Annotated(
+        id="v_V1zhqaGFY2A",
+        name="v_V1zhqaGFY2A",
+        url="https://www.youtube.com/watch?v=V1zhqaGFY2A",
+        labels=("Zumba", "Fun sliding down"),
+        splits={"default": "train", "captions": "train", "captions_2": "train"},
+        events=(
+            Event(0.0, 0.4, "Zumba"),
+            Event(0.5, 1.0, "Fun sliding down"),
+            Event(0.6, 0.9, "Zumba"),
+            Event(0.0, 0.5, text="They dance."),
+            Event(0.5, 1.0, text="End"),
+        ),
+    )
+    val = videos["v_uqiMw7tQ1Cc"]
+    assert val.splits == {"default": "val", "captions": "val_1", "captions_2": "val_2"}
+    assert [event.text for event in val.events] == ["", "A class.", "Many people."]
+    assert videos["v_-VexPWU4tSQ"].labels == ()
+    assert videos["v_-VexPWU4tSQ"].splits == {"default": "test"}
+
+
+def test_captions_alone_and_activities_alone(tmp_path):
+    files = files_of(MAKERS["activitynet"](tmp_path / "made"), tmp_path / "unpacked")
+    captions = {"val_1.json": files.one("val_1.json").read_text()}
+    [video] = read_files("activitynet", tmp_path / "captions", captions)
+    assert video.splits == {"captions": "val_1"}
+    assert video.url == "https://www.youtube.com/watch?v=uqiMw7tQ1Cc"
+    name = "activity_net.v1-3.min.json"
+    activities = {name: files.one(name).read_text()}
+    videos = read_files("activitynet", tmp_path / "activities", activities)
+    assert len(videos) == 4
+    assert {"default"} == {name for video in videos for name in video.splits}
+
+
+def test_youcook2(tmp_path):
+    annotations = read("youcook2", tmp_path)
+    assert annotations.classes == ("grilled cheese", "foie gras")
+    videos = {video.id: video for video in annotations.videos}
+    assert videos["GLd3aX16zBg"] == Annotated(
+        id="GLd3aX16zBg",
+        name="GLd3aX16zBg",
+        url="https://www.youtube.com/watch?v=GLd3aX16zBg",
+        labels=("grilled cheese",),
+        splits={"default": "train"},
+        events=(
+            Event(0.0, 0.5, text="spread margarine on bread"),
+            Event(0.5, 1.0, text="place cheese on the bread"),
+        ),
+    )
+    assert videos["4eWzsx1vAi8"].splits == {"default": "test"}
+    assert videos["4eWzsx1vAi8"].events[0] == Event(0.0, 0.5)
+
+
+def test_recipes_without_names_are_numbers(tmp_path):
+    entry = {"subset": "training", "recipe_type": "113", "annotations": []}
+    database = {"database": {"GLd3aX16zBg": entry}}
+    texts = {"youcookii_annotations_trainval.json": json.dumps(database)}
+    [video] = read_files("youcook2", tmp_path, texts)
+    assert video.labels == ("113",)
+    assert video.url == "https://www.youtube.com/watch?v=GLd3aX16zBg"
+
+
+@every_dataset
+def test_line_ends_byte_order_marks_and_blank_lines_do_no_harm(dataset, tmp_path):
+    files = files_of(MAKERS[dataset](tmp_path / "made"), tmp_path / "unpacked")
+    read = READERS[FORMATS[dataset]]
+    plain = read(files)
+    changed = []
+    for name in files.names:
+        text = files.one(name).read_text().replace("\r\n", "\n")
+        text = "\r\n".join([*text.split("\n"), "", " ", ""])
+        path = tmp_path / "changed" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+        changed.append(path)
+    again = read(Files(changed))
+    assert list(again.videos) == list(plain.videos)
+    assert again.classes == plain.classes
+
+
+UCF_CLASSES = {"classInd.txt": "1 Archery\n2 YoYo\n"}
+UCF_TRAIN = {"trainlist01.txt": "Archery/v_a.avi 1\n"}
+MOMENTS = {"moments_categories.txt": "yawning,0\n"}
+LABELS = {"labels.json": '{"Opening something": "0"}'}
+CLASSES_1 = {"something-something-v1-labels.csv": "Opening something\n"}
+CODES = {"Charades_v1_classes.txt": "c000 Cooking\n"}
+ACTIVITIES = "activity_net.v1-3.min.json"
+RECIPES = "youcookii_annotations_trainval.json"
+KINETICS_HEADER = "label,youtube_id,time_start,time_end,split\n"
+
+
+def charades(*rows: str, **texts: str) -> dict[str, str]:
+    """Return the files of Charades with these rows of id and actions."""
+    table = "id,actions,length\n" + "".join(f"{row},1\n" for row in rows)
+    return CODES | {"Charades_v1_train.csv": table, **texts}
+
+
+def activity(entry: dict, key: str = "sJFgo9H6zNo", name: str = ACTIVITIES) -> dict:
+    """Return the file of ActivityNet, or of YouCook2, with one entry."""
+    return {name: json.dumps({"database": {key: entry}})}
+
+
+def clip(value: dict) -> dict[str, str]:
+    """Return a JSON file of Kinetics with one entry."""
+    return {"train.json": json.dumps({"aaaaaaaaaaa": value})}
+
+
+@pytest.mark.parametrize(
+    ("form", "texts", "message"),
+    [
+        ("ucf101", {}, r"no file 'classInd.txt' \(there are: none is like it\); see"),
+        ("ucf101", UCF_CLASSES, "no file 'trainlist01.txt'"),
+        ("ucf101", UCF_CLASSES | UCF_TRAIN, "no file 'testlist01.txt'"),
+        (
+            "ucf101",
+            {"classInd.txt": "1 A\n3 B\n"},
+            "line 2: '3 B' is not '2 ClassName'",
+        ),
+        ("ucf101", {"classInd.txt": "1 A\n2 A\n"}, "names 'A' twice"),
+        ("ucf101", {"classInd.txt": "\n"}, "names no class"),
+        (
+            "ucf101",
+            UCF_CLASSES | {"trainlist01.txt": "v_a.avi 1\n"},
+            "trainlist01.txt, line 1: 'v_a.avi 1' is not 'Class/video.avi'",
+        ),
+        (
+            "ucf101",
+            UCF_CLASSES | {"trainlist01.txt": "\nArchry/v_a.avi 1\n"},
+            r"line 2: no class is named 'Archry' \(is it 'Archery'\?\)",
+        ),
+        (
+            "ucf101",
+            UCF_CLASSES | {"trainlist01.txt": "YoYo/v_a.avi 1\n"},
+            "'YoYo' is class 2, not 1",
+        ),
+        (
+            "ucf101",
+            UCF_CLASSES | UCF_TRAIN | {"testlist01.txt": "Archery/v_a.avi\n"},
+            "'Archery/v_a.avi' is in split 1 already, in its train list",
+        ),
+        ("hmdb51", {"readme.txt": ""}, r"named like '\*_test_split1.txt'"),
+        ("hmdb51", {"wave_test_split1.txt": "a.avi 3\n"}, "line 1: 'a.avi 3' is not"),
+        (
+            "hmdb51",
+            {"wave_test_split1.txt": "a.avi 1 \na.avi 2 \n"},
+            "line 2: 'a.avi' stands twice",
+        ),
+        (
+            "hmdb51",
+            {"wave_test_split1.txt": "a.avi 1\n", "run_test_split2.txt": "a.avi 1\n"},
+            "no file 'run_test_split1.txt'",
+        ),
+        ("kinetics", {}, "no file 'train.csv'"),
+        ("kinetics", {"train.csv": "\n"}, "train.csv is empty"),
+        (
+            "kinetics",
+            {"train.csv": "label,id,time_start,time_end\n"},
+            r"has no column 'youtube_id' \(it has: label, id, time_start, time_end\)",
+        ),
+        (
+            "kinetics",
+            {"train.csv": KINETICS_HEADER + "a, b,aaaaaaaaaaa,0,10,train\n"},
+            "line 2 has 6 fields, the header has 5; .* quotes",
+        ),
+        (
+            "kinetics",
+            {"train.csv": KINETICS_HEADER + '"yoga,aaaaaaaaaaa,0,10,train\n'},
+            "line 2: unexpected end of data; mend the quotes",
+        ),
+        (
+            "kinetics",
+            {"train.csv": KINETICS_HEADER + "yoga,#NAME?,0,10,train\n"},
+            "line 2: '#NAME\\?' is no YouTube id",
+        ),
+        (
+            "kinetics",
+            {"train.csv": KINETICS_HEADER + "yoga,aaaaaaaaaaa,10,10,train\n"},
+            "line 2: from '10' to '10' is no segment",
+        ),
+        (
+            "kinetics",
+            {"train.csv": KINETICS_HEADER + "yoga,aaaaaaaaaaa,0,soon,train\n"},
+            "from '0' to 'soon' is no segment",
+        ),
+        (
+            "kinetics",
+            {"train.csv": KINETICS_HEADER + "yoga,aaaaaaaaaaa,0,10,trian\n"},
+            "the list 'trian' is none of train, val",
+        ),
+        (
+            "kinetics",
+            {"clips.csv": KINETICS_HEADER + "yoga,aaaaaaaaaaa,0,10,\n"},
+            "no list is said, and the file name is none of train",
+        ),
+        (
+            "kinetics",
+            {"val.csv": KINETICS_HEADER + ",aaaaaaaaaaa,0,10,val\n"},
+            "only clips of test may have no label",
+        ),
+        (
+            "kinetics",
+            {
+                "train.csv": KINETICS_HEADER + "riding camel,aaaaaaaaaaa,0,10,train\n",
+                "val.csv": KINETICS_HEADER + "riding_camels,bbbbbbbbbbb,0,10,val\n",
+            },
+            r"val.csv, line 2: no class is named 'riding_camels' \(is it 'riding cam",
+        ),
+        ("kinetics", {"train.json": "[1]"}, "is a list, where an object belongs"),
+        ("kinetics", clip({}), "'aaaaaaaaaaa' has no 'annotations'"),
+        ("kinetics", clip({"annotations": 3}), "annotations is a number, where an obj"),
+        ("kinetics", clip({"annotations": {}}), "'aaaaaaaaaaa' has no 'segment'"),
+        (
+            "kinetics",
+            clip({"annotations": {"segment": "0"}}),
+            "segment is text, where a list belongs",
+        ),
+        (
+            "kinetics",
+            clip({"annotations": {"segment": [0]}}),
+            "segment has 1 times, where start and end go",
+        ),
+        (
+            "kinetics",
+            {"train.json": '{"aaaaaaaaaaa": {}, "aaaaaaaaaaa": {}}'},
+            "'aaaaaaaaaaa' stands twice",
+        ),
+        ("kinetics", {"train.json": '{"aaa": '}, "line 1, column 9: .*; it may be cut"),
+        ("something", {}, "no file 'something-something-v2-labels.json'"),
+        ("something", LABELS, "no file 'train.json'"),
+        (
+            "something",
+            {"labels.json": '{"Opening something": "1"}'},
+            "numbers of the classes are not 0 to 0",
+        ),
+        (
+            "something",
+            LABELS | {"train.json": '[{"id": "1", "template": "Closing [something]"}]'},
+            r"entry 1 \(video 1\): no class is named 'Closing something' \(is it 'Op",
+        ),
+        (
+            "something",
+            LABELS | {"train.json": '[{"id": "1"}]'},
+            "video 1 has no label",
+        ),
+        ("something", LABELS | {"train.json": '[{"no": "1"}]'}, "entry 1 has no 'id'"),
+        (
+            "something",
+            LABELS | {"train.json": '{"id": "1"}'},
+            "is an object, where a list belongs",
+        ),
+        (
+            "something",
+            LABELS | {"test.json": '[{"id": "1"}, {"id": "1"}]'},
+            "video 1 stands twice",
+        ),
+        (
+            "something",
+            CLASSES_1 | {"something-something-v1-train.csv": "x;Opening something\n"},
+            "line 1: 'x' is no number of a video",
+        ),
+        (
+            "something",
+            CLASSES_1 | {"something-something-v1-train.csv": "1;Closing something\n"},
+            "line 1: no class is named 'Closing something'",
+        ),
+        ("moments", {"trainingSet.csv": ""}, "no file 'moments_categories.txt'"),
+        ("moments", MOMENTS, "no file 'trainingSet.csv'"),
+        ("moments", {"moments_categories.txt": "yawning\n"}, "is not 'name,number'"),
+        ("moments", {"moments_categories.txt": "yawning,1\n"}, "not 0 to 0"),
+        (
+            "moments",
+            MOMENTS | {"trainingSet.csv": "yawning/a.mp4,yawnin,3,0\n"},
+            "line 1: no class is named 'yawnin'",
+        ),
+        (
+            "moments",
+            MOMENTS | {"trainingSet.csv": ",yawning,3,0\n"},
+            "line 1: it names no video",
+        ),
+        (
+            "moments",
+            MOMENTS | {"trainingSet.csv": "y/a.mp4,yawning\ny/a.mp4,yawning\n"},
+            "line 2: 'y/a.mp4' stands twice",
+        ),
+        ("charades", CODES, "no file 'Charades_v1_train.csv'"),
+        ("charades", {"Charades_v1_classes.txt": "c001 A\n"}, "is not 'c000 name'"),
+        ("charades", charades("A,c000 0 1", "A,"), "line 3: 'A' stands twice"),
+        ("charades", charades("A,c001 0 1"), "no class has the code 'c001'; .* c000"),
+        ("charades", charades("A,c000 0"), "the action 'c000 0' is not 'c000 start"),
+        ("charades", charades("A,c000 0 x"), "action: 'x' is not a number of seconds"),
+        (
+            "charades",
+            charades("A,", **{"charades_sta_train.txt": "B 0 1##text\n"}),
+            "charades_sta_train.txt, line 1: Charades has no video 'B'",
+        ),
+        (
+            "charades",
+            charades("A,", **{"charades_sta_test.txt": "A 0 1 text\n"}),
+            "line 1: 'A 0 1 text' is not 'id start end##sentence'",
+        ),
+        (
+            "charades",
+            charades(
+                "A,",
+                **{
+                    "charades_sta_train.txt": "A 0 1##text\n",
+                    "charades_sta_test.txt": "A 0 1##text\n",
+                },
+            ),
+            "'A' is in both lists",
+        ),
+        ("activitynet", {}, "no file 'activity_net.v1-3.min.json'"),
+        ("activitynet", {ACTIVITIES: "{}"}, "has no 'database'"),
+        ("activitynet", activity({}), "'sJFgo9H6zNo' has no 'subset'"),
+        ("activitynet", activity({"subset": "train"}), "'train' is none of training"),
+        (
+            "activitynet",
+            activity({"subset": "training", "annotations": [{"label": "A"}]}),
+            "has no 'segment'",
+        ),
+        (
+            "activitynet",
+            {"train.json": '{"v_a": {"timestamps": [[0, 1]], "sentences": []}}'},
+            "1 timestamps and 0 sentences",
+        ),
+        ("youcook2", {}, f"no file '{RECIPES}'"),
+        ("youcook2", activity({"subset": "x"}, name=RECIPES), "'x' is none of"),
+        (
+            "youcook2",
+            activity({"subset": "training"}, name=RECIPES),
+            "has no 'recipe_type'",
+        ),
+        (
+            "youcook2",
+            activity({"subset": "training", "recipe_type": "1"}, name=RECIPES)
+            | {"label_foodtype.csv": "2,pizza\n"},
+            "has no recipe type '1'",
+        ),
+        (
+            "youcook2",
+            activity({"subset": "training", "recipe_type": "1"}, name=RECIPES)
+            | activity(
+                {"subset": "testing", "recipe_type": "1"},
+                name="youcookii_annotations_test_segments_only.json",
+            ),
+            "'sJFgo9H6zNo' is in youcookii_annotations_trainval.json too",
+        ),
+        ("youcook2", {"label_foodtype.csv": "1,a\n1,b\n"}, "'1,b' is not 'number,name"),
+    ],
+)
+def test_what_does_not_belong_is_named(form, texts, message, tmp_path):
+    with pytest.raises(AnnotationError, match=message):
+        read_files(form, tmp_path, texts)
+
+
+@pytest.mark.parametrize("form", ["ucf101", "kinetics"])
+def test_files_that_are_no_utf8_are_named(form, tmp_path):
+    name = {"ucf101": "classInd.txt", "kinetics": "train.csv"}[form]
+    paths = written(tmp_path, {name: b"1 Archery\n2 J\xfcrgen\n"})
+    with pytest.raises(AnnotationError, match=f"{name} is not UTF-8"):
+        READERS[form](Files(paths))
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+words = st.lists(st.text("abcäöß1", min_size=1), min_size=1)
+
+
+@given(words)
+def test_spellings_of_one_class_have_one_key(parts):
+    plain, other = " ".join(parts), "_(".join(parts).upper() + ")"
+    assert class_key(plain) == class_key(other)
+    assert class_key(class_key(plain)) == class_key(plain)
+
+
+@given(st.sets(texts))
+def test_every_known_class_means_itself(known):
+    assert match_classes(sorted(known), known) == sorted(known)
+
+
+def test_names_are_matched_by_letters_and_digits():
+    known = ["riding a bike", "Hula hoop", "yoga"]
+    assert match_classes(["YOGA", "Riding_A_Bike"], known) == ["yoga", "riding a bike"]
+    # One character, and a letter with a mark behind it.
+    assert match_classes(["cafe\u0301"], ["caf\xe9"]) == ["caf\xe9"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        (["yogga", "qqq"], r"no class is named 'yogga' \(is it 'yoga'\?\), 'qqq'$"),
+        (["play-tennis"], "'play-tennis' may be 'play tennis', 'playtennis'"),
+        ([f"{letter * 9}" for letter in "qwxzkjv"], "'kkkkkkkkk' and 2 more"),
+    ],
+)
+def test_names_that_match_none_or_two_are_told(wanted, message):
+    with pytest.raises(AnnotationError, match=message):
+        match_classes(wanted, ["yoga", "play tennis", "playtennis"])
+
+
+def test_classes_without_a_video_and_labels_without_a_class_are_told():
+    videos = [
+        Annotated("a", "a", labels=("yoga",)),
+        Annotated("b", "b", events=(Event(0, 1, "zumba"), Event(text="text"))),
+    ]
+    check_classes(videos, ["yoga", "zumba"])
+    with pytest.raises(AnnotationError, match="no video has the class 'archery'"):
+        check_classes(videos, ["yoga", "zumba", "archery"])
+    with pytest.raises(AnnotationError, match=r"'zumba' \(is it 'Zumba'\?\)"):
+        check_classes(videos, ["yoga", "Zumba"])
+
+
+def test_ibms_mini_sets_are_classes_of_their_parents():
+    from torchvision.models import video
+
+    folder = Path(__file__).parents[1] / "config" / "classes"
+    names = (folder / "mini_kinetics400.txt").read_text().splitlines()
+    parents = video.S3D_Weights.KINETICS400_V1.meta["categories"]
+    assert match_classes(names, parents) == names
+    assert len(set(names)) == 200
+    names = (folder / "mini_ssv2.txt").read_text().splitlines()
+    assert len(set(names)) == 87
+
+
+def test_later_files_of_one_name_count(tmp_path):
+    older = kinetics_csv("val", "val")
+    newer = kinetics_csv("train", "val")
+    paths = written(tmp_path, {"a/val.csv": older, "b/val.csv": newer})
+    videos = list(READERS["kinetics"](Files(paths)).videos)
+    assert [f"{video.name}.mp4" for video in videos] == clip_names("train")
