@@ -1,8 +1,9 @@
 """Published weights: download them, read them without running code, load them.
 
 `fetch` brings a card's file to a folder, `read` makes tensors of a file, `load_strict`
-puts them into a network. Files are read with `weights_only=True`: a checkpoint is a
-pickle, and a pickle from the network can run anything.
+puts them into a network. A checkpoint is a pickle, and a pickle from the network can
+run anything: PyTorch's are read with `weights_only=True`, Caffe2's by `models.caffe2`.
+Which one a file is, its first bytes say; names like `.pkl` are used for both.
 """
 
 import fcntl
@@ -23,6 +24,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from models import caffe2
 from models.cards.base import Card
 
 ATTEMPTS = 4
@@ -34,8 +36,14 @@ TIMEOUT = 60
 PAUSE = 1.0
 """Seconds before the second attempt; doubled before each further one."""
 
-MAGIC = (b"PK\x03\x04", b"\x80")
-"""How a checkpoint begins: torch.save's zip archive, or a bare pickle before 1.6."""
+ZIP = b"PK\x03\x04"
+"""How the archive begins that torch.save makes."""
+
+BARE = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+"""The number at the head of torch.save's files from before 1.6, which are pickles."""
+
+MAGIC = (ZIP, b"\x80")
+"""How a checkpoint begins: with PyTorch's archive, or as a pickle."""
 
 CHUNK = 1 << 20
 
@@ -66,7 +74,7 @@ def read(path: str | Path) -> dict[str, Tensor]:
     path = Path(path)
     _check_magic(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = _content(path)
     except Exception as error:  # a damaged or hostile pickle can raise anything
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise CheckpointError(
@@ -82,13 +90,15 @@ def read(path: str | Path) -> dict[str, Tensor]:
 def tensors(content: Any) -> dict[str, Tensor]:
     """The plain {key: tensor} in what a checkpoint holds, however it is wrapped.
 
-    Goes into `state_dict` or `model_state`, takes DataParallel's `module.` off when
-    all keys have it, and turns arrays into tensors. Raises `CheckpointError` for
-    anything else.
+    Goes into `state_dict` or `model_state`, gives Caffe2's `blobs` PyTorch's keys,
+    takes DataParallel's `module.` off when all keys have it, and turns arrays into
+    tensors. Raises `CheckpointError` for anything else.
     """
     for nest in ("state_dict", "model_state"):
         if isinstance(content, Mapping) and isinstance(content.get(nest), Mapping):
             content = content[nest]
+    if isinstance(content, Mapping) and isinstance(content.get("blobs"), Mapping):
+        content = caffe2.state_dict(content["blobs"])
     if not isinstance(content, Mapping) or not content:
         raise CheckpointError("no mapping of keys to tensors")
     prefix = "module."
@@ -110,10 +120,14 @@ def load_strict(network: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Copy weights into a network, every one of them and nothing else.
 
     Only BatchNorm's `num_batches_tracked` may be missing: it is not in checkpoints
-    from before PyTorch 0.4, and counts nothing once training is over. Raises
-    `CheckpointError`, which names what is missing, unexpected or of another shape.
+    from before PyTorch 0.4 or of Caffe2, and counts nothing once training is over. The
+    layouts of `_as_in` are the network's own too.
+
+    Raises `CheckpointError`, which names what is missing, unexpected or of another
+    shape, and what the weights look like if the network has a method `recognise`.
     """
     own = network.state_dict()
+    state = _as_in(own, state)
     problems = {
         "missing": [
             key
@@ -130,8 +144,39 @@ def load_strict(network: nn.Module, state: Mapping[str, Tensor]) -> None:
     if any(problems.values()):
         lines = (f"{_some(keys)} {what}" for what, keys in problems.items() if keys)
         kind = type(network).__name__
-        raise CheckpointError(f"the checkpoint does not fit {kind}: {'; '.join(lines)}")
+        message = f"the checkpoint does not fit {kind}: {'; '.join(lines)}"
+        looks = network.recognise(state) if hasattr(network, "recognise") else None
+        raise CheckpointError(
+            f"{message}; the file looks like {looks}" if looks else message
+        )
     network.load_state_dict(state, strict=False)
+
+
+def _as_in(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights by the network's own keys and shapes, where only these differ.
+
+    Multigrid training (https://arxiv.org/abs/1912.00998) norms each part of a batch by
+    itself: the statistics of the whole are those of a norm `bn` inside the norm, and
+    those of the parts, `split_bn`, are for training alone. Axes of length 1 at the end
+    of a shape mean nothing: the weights of a linear layer are those of a convolution.
+    """
+    found = {}
+    for key, value in state.items():
+        part = re.fullmatch(r"(.*bn\.)(split_bn|bn)\.(\w+)", key)
+        if part and key not in own and f"{part[1]}{part[3]}" in own:
+            if part[2] == "split_bn":
+                continue
+            key = f"{part[1]}{part[3]}"
+        if key in own and _trimmed(value.shape) == _trimmed(own[key].shape):
+            value = value.reshape(own[key].shape)
+        found[key] = value
+    return found
+
+
+def _trimmed(shape: torch.Size) -> torch.Size:
+    while shape and shape[-1] == 1:
+        shape = shape[:-1]
+    return shape
 
 
 def sha256(path: str | Path) -> str:
@@ -298,8 +343,20 @@ def _verify(path: Path, card: Card) -> None:
 def _check_magic(path: Path) -> None:
     with path.open("rb") as file:
         head = file.read(max(map(len, MAGIC)))
+    if head.startswith(b"\x1f\x8b"):
+        raise CheckpointError(f"{path} is a gzip archive: unpack the checkpoint first")
     if not head.startswith(MAGIC):
         raise CheckpointError(f"{path} is not a PyTorch checkpoint")
+
+
+def _content(path: Path) -> Any:
+    """What a file holds, read by the program that its first bytes speak for."""
+    with path.open("rb") as file:
+        head = file.read(32)
+        if head.startswith(ZIP) or BARE in head:
+            return torch.load(path, map_location="cpu", weights_only=True)
+        file.seek(0)
+        return caffe2.load(file)
 
 
 @contextmanager
