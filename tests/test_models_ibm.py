@@ -226,11 +226,8 @@ def test_the_command_shows_parameters_and_macs(monkeypatch, capsys):
         ("mini_k400-s3d-dw-t-conv-tp-avg-f8", "ibm_mini_k400_s3d_dw_t_conv_tp_avg_f8"),
         ("kinetics400-rgb-i3d_v2-ts-max-f16", "ibm_k400_i3d_tp_f16"),
         # 3D ResNets have no poolings: what the table calls one is a stride.
-        (
-            "mini_moments-i3d-resnet-18-ts-max-f8",
-            "ibm_mini_moments_i3d_resnet_18_tp_f8",
-        ),
-        ("st2stv2-TAM-b3-sum-inception-v1-f64-cosine-bs36-e35", None),
+        ("moments-i3d-resnet-18-ts-max-f8", "ibm_moments_i3d_resnet_18_tp_f8"),
+        ("st2stv2-inception-v1-f64-multisteps-bs36-e35", "ibm_ssv2_inception_v1_f64"),
     ],
 )
 def test_names_of_the_grammar(upstream, name):
