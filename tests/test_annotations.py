@@ -169,6 +169,16 @@ def test_a_clip_of_several_rows_has_all_labels_and_is_not_trained_on(tmp_path):
     assert len(videos) == 3
 
 
+def test_the_json_of_kinetics_says_what_the_csv_does(tmp_path):
+    files = files_of(MAKERS["kinetics600"](tmp_path / "made"), tmp_path / "unpacked")
+    tables = [files.one(name) for name in files.names if name.endswith(".csv")]
+    jsons = [files.one(name) for name in files.names if name.endswith(".json")]
+    assert len(tables) == len(jsons) == 3
+    one, other = (READERS["kinetics"](Files(paths)) for paths in (tables, jsons))
+    assert list(one.videos) == list(other.videos)
+    assert one.classes == other.classes
+
+
 def test_something_v2(tmp_path):
     annotations = read("something_v2", tmp_path)
     assert annotations.classes == (
@@ -431,12 +441,12 @@ def clip(value: dict) -> dict[str, str]:
         (
             "kinetics",
             {"train.csv": KINETICS_HEADER + "yoga,aaaaaaaaaaa,0,10,trian\n"},
-            "the list 'trian' is none of train, val",
+            "'trian' is no list: one of train, val",
         ),
         (
             "kinetics",
             {"clips.csv": KINETICS_HEADER + "yoga,aaaaaaaaaaa,0,10,\n"},
-            "no list is said, and the file name is none of train",
+            "neither row nor file says a list: one of train",
         ),
         (
             "kinetics",
@@ -470,7 +480,11 @@ def clip(value: dict) -> dict[str, str]:
             {"train.json": '{"aaaaaaaaaaa": {}, "aaaaaaaaaaa": {}}'},
             "'aaaaaaaaaaa' stands twice",
         ),
-        ("kinetics", {"train.json": '{"aaa": '}, "line 1, column 9: .*; it may be cut"),
+        (
+            "kinetics",
+            {"train.json": '{"aaa": '},
+            "column 9: .*; it may be cut",
+        ),
         ("something", {}, "no file 'something-something-v2-labels.json'"),
         ("something", LABELS, "no file 'train.json'"),
         (
@@ -603,7 +617,9 @@ def test_what_does_not_belong_is_named(form, texts, message, tmp_path):
 def test_files_that_are_no_utf8_are_named(form, tmp_path):
     name = {"ucf101": "classInd.txt", "kinetics": "train.csv"}[form]
     paths = written(tmp_path, {name: b"1 Archery\n2 J\xfcrgen\n"})
-    with pytest.raises(AnnotationError, match=f"{name} is not UTF-8"):
+    with pytest.raises(
+        AnnotationError, match=f"{name} is not UTF-8 .*byte 0xfc"
+    ):
         READERS[form](Files(paths))
 
 
@@ -665,6 +681,14 @@ def test_ibms_mini_sets_are_classes_of_their_parents():
     assert len(set(names)) == 200
     names = (folder / "mini_ssv2.txt").read_text().splitlines()
     assert len(set(names)) == 87
+
+
+def test_capital_letters_and_what_a_mac_adds_do_no_harm(tmp_path):
+    texts = charades("A,") | {"Charades_sta_train.txt": "A 0 1##text\n"}
+    [video] = read_files("charades", tmp_path, texts)
+    assert video.splits == {"default": "train", "sta": "train"}
+    clips = {"val.csv": kinetics_csv("val", "val"), "._val.csv": "\0\5\x16\7"}
+    assert len(read_files("kinetics", tmp_path, clips)) == 2
 
 
 def test_later_files_of_one_name_count(tmp_path):

@@ -79,8 +79,11 @@ class Files:
     """Annotation files by name, wherever archives had them."""
 
     def __init__(self, paths: Iterable[Path]):
-        """Take the paths; where two have one name, the later one counts."""
-        self._paths = {path.name: path for path in paths}
+        """Take the paths; where two have one name, the later one counts.
+
+        What a Mac adds to archives, `._<name>`, is left out.
+        """
+        self._paths = {p.name: p for p in paths if not p.name.startswith("._")}
 
     @property
     def names(self) -> list[str]:

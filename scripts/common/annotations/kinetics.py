@@ -53,13 +53,12 @@ class Clip(NamedTuple):
 
 
 def read_kinetics(files: Files) -> Annotations:
-    """Return Kinetics, from all CSV and JSON files that are there.
+    """Return Kinetics, from all CSV files, and JSON files that have no CSV of a name.
 
     A clip's id and name is `<youtube id>_<start>_<end>` with six digits for each time.
     Its list is said by a column or key, or by the name of the file. A clip that stands
-    several times, as in the CSV and the JSON of one release, is one video: it has all
-    the labels, and of its lists test wins over val and val over train, so that nothing
-    held out is trained on.
+    several times is one video: it has all the labels, and of its lists test wins over
+    val and val over train, so that nothing held out is trained on.
 
     Classes are those of the training list, sorted; without it, of all.
 
@@ -67,7 +66,12 @@ def read_kinetics(files: Files) -> Annotations:
         AnnotationError: a file is missing or has another syntax, or a label is no
             class of the training list.
     """
-    names = [name for name in files.names if name.endswith((".csv", ".json"))]
+    names = [
+        name
+        for name in files.names
+        if name.endswith(".csv")
+        or (name.endswith(".json") and f"{name[:-5]}.csv" not in files)
+    ]
     clips: dict[str, Clip] = {}
     trained: set[str] = set()
     for path in map(files.one, names or ["train.csv"]):
@@ -185,8 +189,8 @@ def checked(
             f"{clip.place}: from '{start}' to '{end}' is no segment in seconds"
         )
     if not part:
-        said = f"the list '{split}'" if split else "no list is said, and the file name"
-        raise AnnotationError(f"{clip.place}: {said} is none of {', '.join(SPLITS)}")
+        said = f"'{split}' is no list" if split else "neither row nor file says a list"
+        raise AnnotationError(f"{clip.place}: {said}: one of {', '.join(SPLITS)}")
     if not labels and part != "test":
         raise AnnotationError(f"{clip.place}: only clips of test may have no label")
     return clip

@@ -28,7 +28,8 @@ def text_of(path: Path, newline: str | None = None) -> Iterator[TextIO]:
             yield file
     except UnicodeDecodeError as error:
         raise AnnotationError(
-            f"{path} is not UTF-8 (byte {error.start} of a block); save it as UTF-8"
+            f"{path} is not UTF-8 (it has the byte {error.object[error.start]:#x});"
+            " save it as UTF-8"
         ) from None
 
 
@@ -151,10 +152,10 @@ def parse_json(text: str, place: str):
     try:
         return json.loads(text, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
+        row = f"line {error.lineno}, " if "\n" in text else ""
         hint = "; JSON Lines are named .jsonl" if "Extra data" in error.msg else ""
         raise AnnotationError(
-            f"{place}: line {error.lineno}, column {error.colno}: {error.msg}; it may"
-            f" be cut off{hint}"
+            f"{place}: {row}column {error.colno}: {error.msg}; it may be cut off{hint}"
         ) from None
 
 
