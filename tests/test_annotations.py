@@ -617,9 +617,7 @@ def test_what_does_not_belong_is_named(form, texts, message, tmp_path):
 def test_files_that_are_no_utf8_are_named(form, tmp_path):
     name = {"ucf101": "classInd.txt", "kinetics": "train.csv"}[form]
     paths = written(tmp_path, {name: b"1 Archery\n2 J\xfcrgen\n"})
-    with pytest.raises(
-        AnnotationError, match=f"{name} is not UTF-8 .*byte 0xfc"
-    ):
+    with pytest.raises(AnnotationError, match=f"{name} is not UTF-8 .*byte 0xfc"):
         READERS[form](Files(paths))
 
 
