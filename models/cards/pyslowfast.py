@@ -1,0 +1,76 @@
+"""What the cards of PySlowFast's MViT, reversible MViT and X3D have in common.
+
+Its videos are read at 30 fps, and its pixels normalised by one mean and one deviation.
+"""
+
+from collections.abc import Mapping
+
+from models.cards.base import Card, Checkpoint, Feature, Resize
+
+SOURCE = "https://github.com/facebookresearch/SlowFast"
+FILES = "https://dl.fbaipublicfiles.com/pyslowfast"
+
+# What stands behind a name to tell another clip or check of the same weights.
+CASES = ("", "__native", "__ckpt")
+
+
+def card(
+    name: str,
+    upstream: tuple[str, ...],
+    network: str,
+    arguments: Mapping,
+    window: tuple[int, int],
+    size: tuple[int, int],
+    features: Mapping[str, Feature],
+    checkpoint: Checkpoint,
+    paper: str,
+    published: Mapping[str, float],
+    classes: str = "kinetics400",
+) -> Card:
+    """The card of a variant.
+
+    upstream: PySlowFast's names.
+    window: frames, and stride at 30 fps.
+    size: the short side, and the crop of the centre, in pixels.
+    """
+    return Card(
+        name=name,
+        network=network,
+        arguments=arguments,
+        aliases=tuple(f"pyslowfast/{own}{case}" for own in upstream for case in CASES),
+        frames=window[0],
+        stride=window[1],
+        fps=30,
+        resize=Resize(short=size[0]),
+        crop=size[1],
+        mean=(0.45, 0.45, 0.45),
+        std=(0.225, 0.225, 0.225),
+        features=features,
+        checkpoint=checkpoint,
+        source=SOURCE,
+        paper=paper,
+        published=published,
+        classes=classes,
+    )
+
+
+def checkpoint(path: str, megabytes: int, page: str = "MODEL_ZOO.md") -> Checkpoint:
+    """A file on PySlowFast's server.
+
+    megabytes: of the weights; the state of the optimizer may stand beside them.
+    page: the one in the repository that links to it.
+    """
+    return Checkpoint(
+        urls=(f"{FILES}/{path}",),
+        page=f"{SOURCE}/tree/main/{page}",
+        file=path.split("/")[-1],
+        size=f"{megabytes} MB of weights",
+        layout="model_state",
+        licence="Apache-2.0",
+    )
+
+
+def accuracy(top1: float, top5: float | None = None, classes: str = "kinetics400"):
+    """Published accuracies in percent, by their labels."""
+    figures = {f"{classes} top-1": top1}
+    return figures if top5 is None else {**figures, f"{classes} top-5": top5}

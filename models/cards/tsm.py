@@ -1,0 +1,187 @@
+"""TSN and TSM of MIT's HAN Lab: the published ones, and any other of the grammar.
+
+A name says everything ("tsm/" may stand before it):
+
+    <tsm|tsn>_<backbone>[_nl]_<k400|ssv1|ssv2>_<segments>seg
+
+    tsm, tsn    with and without channels shifted between the frames
+    backbone    resnet18, resnet34, resnet50, resnet101, resnet152 or mobilenetv2
+    nl          a ResNet-50 with non-local blocks
+
+Most take frames from all of the video. Some of the published ones are dense: their
+frames are from 64 neighbouring ones. Where both ways are published, they end in _dense.
+"""
+
+import re
+from dataclasses import replace
+from functools import partial
+
+from models.cards.base import Card, Checkpoint, Feature, Resize
+
+SOURCE = "https://github.com/mit-han-lab/temporal-shift-module"
+HOSTS = (
+    "https://hanlab18.mit.edu/projects/tsm/models",
+    "https://hanlab.mit.edu/projects/tsm/models",
+    "https://file.lzhu.me/projects/tsm/models",
+)
+TSM = "https://arxiv.org/abs/1811.08383"
+TSN = "https://arxiv.org/abs/1608.00859"
+
+# A dataset's class list and number of classes.
+DATASETS = {
+    "k400": ("kinetics400", 400),
+    "ssv1": ("something_v1", 174),
+    "ssv2": ("something_v2", 174),
+}
+
+# The width of a backbone's features.
+WIDTHS = {
+    "resnet18": 512,
+    "resnet34": 512,
+    "resnet50": 2048,
+    "resnet101": 2048,
+    "resnet152": 2048,
+    "mobilenetv2": 1280,
+}
+
+DENSE = 64
+"""Frames of the video under one dense clip."""
+
+_GRAMMAR = re.compile(
+    r"(tsm/)?(?P<name>(?P<kind>tsm|tsn)_(?P<backbone>[a-z]+\d+)(?P<non_local>_nl)?"
+    r"_(?P<dataset>k400|ssv1|ssv2)_(?P<segments>[1-9]\d*)seg)"
+    r"(__\w+)?"
+)
+
+
+def parse(name: str) -> Card | None:
+    """The card that a name of the grammar means; None for a name that is not of it."""
+    card = _read(name)
+    return card and _DECLARED.get(card.name, card)
+
+
+def _read(name: str) -> Card | None:
+    """The card of a network without weights and figures, or None."""
+    found = _GRAMMAR.fullmatch(name)
+    if not found or found["backbone"] not in WIDTHS:
+        return None
+    backbone, segments = found["backbone"], int(found["segments"])
+    if found["non_local"] and backbone != "resnet50":
+        return None
+    classes, count = DATASETS[found["dataset"]]
+    return Card(
+        name=found["name"],
+        network="models.tsm:TSM",
+        arguments={
+            "backbone": backbone.replace("netv2", "net_v2"),
+            "classes": count,
+            "shift": found["kind"] == "tsm",
+            "non_local": bool(found["non_local"]),
+        },
+        aliases=(),
+        frames=segments,
+        stride=1,
+        sampling="uniform",
+        fps=None,
+        resize=Resize(short=256, filter="pillow"),
+        crop=224,
+        mean=(0.485, 0.456, 0.406),
+        std=(0.229, 0.224, 0.225),
+        features=_features(WIDTHS[backbone], count),
+        classes=classes,
+        checkpoint=Checkpoint(
+            urls=(),
+            page=SOURCE,
+            file=f"{found['name']}.pth.tar",
+            size="never published",
+            layout="that of its main.py: state_dict, under DataParallel's module.",
+            licence="MIT",
+        ),
+        source=SOURCE,
+        paper=TSM if found["kind"] == "tsm" else TSN,
+        published={},
+    )
+
+
+def _features(dim: int, classes: int) -> dict[str, Feature]:
+    """What `models.tsm.TSM` gives for a crop of 224 pixels."""
+    scores = "class scores before softmax"
+    return {
+        "features": Feature(dim, "mean of features_per_segment over the segments"),
+        "features_per_segment": Feature(
+            dim, "last stage averaged over space, before new_fc", ("time",)
+        ),
+        "map": Feature(dim, "last stage", ("time", 7, 7)),
+        "logits_per_segment": Feature(classes, f"{scores}, of a segment", ("time",)),
+        "logits": Feature(classes, f"{scores}, averaged over the segments"),
+    }
+
+
+def _published(
+    name: str, file: str, top1: float, megabytes: int, dense: bool = False
+) -> Card:
+    """A variant with weights.
+
+    file: its stem, which upstream is the model's name.
+    top1: in percent, of one crop of one uniform clip; of 10 dense clips of full size;
+        on Something-Something V2, of two uniform clips of full size.
+    """
+    card = _read(name.removesuffix("_dense"))
+    if dense:
+        card = replace(card, sampling="dense", stride=DENSE // card.frames)
+    # The file of the TSN serves both ways to take a clip, and is named by neither.
+    own = () if file == _TSN else (file, f"tsm/{file}")
+    return replace(
+        card,
+        name=name,
+        aliases=(f"tsm/{name}", *own),
+        checkpoint=replace(
+            card.checkpoint,
+            urls=tuple(f"{host}/{file}.pth" for host in HOSTS),
+            file=f"{file}.pth",
+            size=f"about {megabytes} MB",
+            layout="state_dict, under DataParallel's module.",
+        ),
+        published={f"{card.classes} top-1": top1},
+    )
+
+
+def _file(dataset: str, backbone: str, end: str) -> str:
+    return f"TSM_{dataset}_RGB_{backbone}_shift8_blockres_avg_segment{end}"
+
+
+_TSN = "TSM_kinetics_RGB_resnet50_avg_segment5_e50"
+_K400, _K400_MOBILE, _V1, _V1_101, _V2, _V2_101 = (
+    partial(_file, dataset, backbone)
+    for dataset, backbone in (
+        ("kinetics", "resnet50"),
+        ("kinetics", "mobilenetv2"),
+        ("something", "resnet50"),
+        ("something", "resnet101"),
+        ("somethingv2", "resnet50"),
+        ("somethingv2", "resnet101"),
+    )
+)
+
+CARDS = (
+    _published("tsn_resnet50_k400_8seg", _TSN, 68.8, 97),
+    _published("tsn_resnet50_k400_8seg_dense", _TSN, 70.6, 97, dense=True),
+    _published("tsm_resnet50_k400_8seg", _K400("8_e50"), 71.2, 97),
+    _published("tsm_resnet50_k400_16seg", _K400("16_e50"), 72.6, 97),
+    _published(
+        "tsm_resnet50_k400_8seg_dense", _K400("8_e100_dense"), 74.1, 97, dense=True
+    ),
+    _published(
+        "tsm_resnet50_nl_k400_8seg", _K400("8_e100_dense_nl"), 75.6, 127, dense=True
+    ),
+    _published(
+        "tsm_mobilenetv2_k400_8seg", _K400_MOBILE("8_e100_dense"), 69.5, 11, dense=True
+    ),
+    _published("tsm_resnet50_ssv1_8seg", _V1("8_e45"), 45.6, 96),
+    _published("tsm_resnet50_ssv1_16seg", _V1("16_e45"), 47.2, 96),
+    _published("tsm_resnet101_ssv1_8seg", _V1_101("8_e45"), 46.9, 171),
+    _published("tsm_resnet50_ssv2_8seg", _V2("8_e45"), 61.2, 96),
+    _published("tsm_resnet50_ssv2_16seg", _V2("16_e45"), 63.1, 96),
+    _published("tsm_resnet101_ssv2_8seg", _V2_101("8_e45"), 63.3, 171),
+)
+_DECLARED = {card.name: card for card in CARDS}
