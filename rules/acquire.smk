@@ -97,7 +97,7 @@ rule download_videos:
     log:
         "logs/download_videos/{dataset}.{shard}.log",
     benchmark:
-        "benchmarks/download_videos/{dataset}.{shard}.tsv"
+        "benchmarks/download_videos/{dataset}.videos.{shard}.tsv"
     # At once it would be refused again; the next run goes on.
     retries: 0
     localrule: True

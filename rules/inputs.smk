@@ -52,10 +52,21 @@ def unpacked(folder, entries):
     return [f"results/{folder}/originals/{entry.name}.tsv" for entry in entries]
 
 
+def in_place(dataset):
+    """Tell whether a dataset's videos are where its annotations say."""
+    return DATASETS[dataset]["source"] == "annotations"
+
+
+def videos_of(dataset):
+    """Return the manifests of videos that are downloaded one by one."""
+    shards = shards_of(dataset) if in_place(dataset) else []
+    return [f"results/{dataset}/videos/{shard}.tsv" for shard in shards]
+
+
 def originals_of(dataset):
     """Return the manifests of all that a dataset's videos come in."""
-    if DATASETS[dataset]["source"] == "annotations":
-        return [f"results/{dataset}/videos/{s}.tsv" for s in shards_of(dataset)]
+    if in_place(dataset):
+        return videos_of(dataset)
     folder = DATASETS[dataset]["originals"]
     entries = originals.archive_entries(DATASETS[dataset])
     return unpacked(folder, originals.archives(entries, list_reader(folder)))
@@ -65,11 +76,12 @@ def index_inputs(wildcards):
     """Return what the index is read from: unpacked archives and annotations."""
     dataset = DATASETS[wildcards.dataset]
     folder = dataset["originals"]
-    in_place = dataset["source"] == "annotations"
     files = originals.files((dataset["annotations"] or {"files": []})["files"])
     held = [file for file in files if file.is_archive]
     return {
-        "unpacked": [] if in_place else originals_of(wildcards.dataset),
+        "unpacked": (
+            [] if in_place(wildcards.dataset) else originals_of(wildcards.dataset)
+        ),
         "annotations": [path_of(folder, f) for f in files if f not in held],
         "unpacked_annotations": unpacked(folder, held),
     }
@@ -89,7 +101,7 @@ def shard_table(wildcards):
 
 def sources_of(wildcards):
     """Return the table of a shard's sources: what was downloaded, or what is there."""
-    if DATASETS[wildcards.dataset]["source"] == "annotations":
+    if in_place(wildcards.dataset):
         return f"results/{wildcards.dataset}/videos/{wildcards.shard}.tsv"
     return shard_table(wildcards)
 

@@ -17,9 +17,11 @@ rule write_splits:
         "../envs/tables.yaml"
     params:
         options=split_options,
+        clips=listed("clips"),
+        frames=listed("frames"),
     message:
         "Writing the lists {wildcards.splits} of {wildcards.dataset}"
     shell:
         "python -m scripts.write_splits --index results/{wildcards.dataset}/index"
-        " --clips {input.clips:q} --frames {input.frames:q} --lists {output:q}"
+        " {params.clips:q} {params.frames:q} --lists {output:q}"
         " --format {wildcards.format} --options {params.options:q} > {log:q} 2>&1"

@@ -24,9 +24,8 @@ def index_options(wildcards):
         form = {"format": dataset["annotations"]["format"]}
         keys = ("columns", "label_separator")
         values["annotations"] = form | {key: dataset[key] for key in keys}
-    source = dataset["source"]
-    values["in_place"] = source == "annotations"
-    folder = None if values["in_place"] else source.get("folder")
+    values["in_place"] = in_place(wildcards.dataset)
+    folder = None if values["in_place"] else dataset["source"].get("folder")
     state = folder_state(Path(folder)) if folder else None
     return options("build_index", folder=folder, state=state, **values)
 
@@ -77,6 +76,19 @@ def split_options(wildcards):
     """Return what the split lists depend on."""
     splits = set_of_splits(DATASETS[wildcards.dataset], wildcards.splits)
     return options("write_splits", separator=LISTS["separator"], **splits)
+
+
+def listed(stage):
+    """Return the argument that names the folder of what the lists name, if it is there.
+
+    By asking for `input` it is not tracked; the manifests themselves are.
+    """
+
+    def argument(wildcards, input):
+        folder = f"results/{wildcards.dataset}/{stage}/{LISTS['encoding']}"
+        return [f"--{stage}", folder] if input.get(stage) else []
+
+    return argument
 
 
 def checkpoint_options(wildcards):
@@ -133,6 +145,12 @@ def scaled(**amount):
     """Return a resource that grows with each attempt: `scaled(minutes=60)`."""
     (value,) = amount.values()
     return lambda wildcards, attempt: value * attempt
+
+
+def videos_folder(wildcards):
+    """Return the folder of downloaded videos, where there are any."""
+    dataset = wildcards.dataset
+    return [f"results/{dataset}/videos"] if in_place(dataset) else []
 
 
 def folders(stage, encodings):

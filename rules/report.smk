@@ -4,6 +4,8 @@
 rule summarise_dataset:
     input:
         videos="results/{dataset}/index/videos.tsv",
+        counts="results/{dataset}/index/counts.tsv",
+        videos=lambda wildcards: videos_of(wildcards.dataset),
         clips=lambda wildcards: clips_of(wildcards.dataset),
         frames=lambda wildcards: frames_of(wildcards.dataset),
         lists=lambda wildcards: lists_of(wildcards.dataset),
@@ -25,14 +27,18 @@ rule summarise_dataset:
         mem_mb=4000,
         runtime=scaled(minutes=30),
     params:
-        options=lambda wildcards: options("summarise_dataset"),
+        options=lambda wildcards: options(
+            "summarise_dataset", about=DATASETS[wildcards.dataset]["about"]
+        ),
+        videos=videos_folder,
         clips=folders("clips", NEEDED),
         frames=folders("frames", DUMPED),
     message:
         "Summarising {wildcards.dataset}"
     shell:
         "python -m scripts.summarise_dataset --dataset {wildcards.dataset}"
-        " --index results/{wildcards.dataset}/index --clips {params.clips:q}"
+        " --index results/{wildcards.dataset}/index --options {params.options:q}"
+        " --videos {params.videos:q} --clips {params.clips:q}"
         " --frames {params.frames:q} --lists {input.lists:q}"
         " --features {input.features:q} --benchmarks benchmarks"
         " --page {output.page:q} --failures {output.failures:q} > {log:q} 2>&1"

@@ -1,8 +1,8 @@
 """Tell what was built of a dataset, what is missing and why.
 
-Input:  the index; for each encoding the folder of the clips' and of the frames'
-        manifests; the folders of lists; each model's HDF5 file with its table beside
-        it; Snakemake's benchmarks, those that there are.
+Input:  the index; the folders of manifests of downloaded videos, and of each encoding's
+        clips and frames; the folders of lists; each model's HDF5 file with its table
+        beside it; Snakemake's benchmarks, those that there are.
 Output: a page that needs nothing but itself, and failures.tsv: each video that failed,
         with the first stage at which it did.
 """
@@ -17,7 +17,15 @@ import jinja2
 import numpy as np
 
 from scripts.common import cli, files, index, pictures, summary, tables
-from scripts.common.summary import Failures, Features, Lists, Speed, Stage, Videos
+from scripts.common.summary import (
+    Expected,
+    Failures,
+    Features,
+    Lists,
+    Speed,
+    Stage,
+    Videos,
+)
 from scripts.common.tables import Row
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -30,11 +38,17 @@ NO_LIST = "in no list"
 
 @dataclass(frozen=True)
 class Summary:
-    """All that the page is made of; `samples` are classes by id of sampled videos."""
+    """All that the page is made of.
+
+    `samples` are classes by id of sampled videos, `about` is that of the config.
+    """
 
     dataset: str
     videos: Videos
     samples: dict[str, str]
+    about: dict[str, str]
+    expected: list[Expected]
+    originals: list[Stage]
     clips: list[Stage]
     frames: list[Stage]
     lists: list[Lists]
@@ -160,11 +174,16 @@ def render_page(made: Summary) -> str:
     totals = made.videos.classes()
     best = max(made.clips, key=lambda stage: stage.videos, default=None)
     if made.lists:
-        by_split, source = made.lists[0].lines, made.lists[0].path.name
+        by_split, source = made.lists[0].labels, made.lists[0].path.name
     else:
         by_split, source = made.videos.labels, None
     splits, bars = class_bars(totals, by_split)
-    stages = [*made.clips, *made.frames, *(model.stage for model in made.features)]
+    stages = [
+        *made.originals,
+        *made.clips,
+        *made.frames,
+        *(model.stage for model in made.features),
+    ]
     failed = sorted(made.failures.items())
     return environment.get_template("report.html").render(
         made=made,
@@ -261,7 +280,6 @@ def summarise(arguments: argparse.Namespace) -> Summary:
     failures: Failures = {}
     videos = summary.read_index(arguments.index / "videos.tsv", failures)
     shards = index.read_shards(arguments.index / "shards.tsv")
-    classes = index.read_classes(arguments.index / "classes.txt")
     samples = videos.may_be_shown()
 
     def counted(rule: str, folders: Iterable[Path]) -> list[Stage]:
@@ -270,6 +288,7 @@ def summarise(arguments: argparse.Namespace) -> Summary:
             for folder in folders
         ]
 
+    originals = counted("download_videos", arguments.videos)
     clips = counted("transcode_clips", arguments.clips)
     frames = counted("dump_frames", arguments.frames)
     features = [
@@ -281,15 +300,18 @@ def summarise(arguments: argparse.Namespace) -> Summary:
         arguments.dataset,
         shards,
         videos.total,
-        [*clips, *frames, *(model.stage for model in features)],
+        [*originals, *clips, *frames, *(model.stage for model in features)],
     )
     return Summary(
         arguments.dataset,
         videos,
         samples,
+        arguments.options["about"],
+        summary.read_counts(arguments.index / "counts.tsv"),
+        originals,
         clips,
         frames,
-        [summary.read_lists(folder, classes) for folder in arguments.lists],
+        [summary.read_lists(folder) for folder in arguments.lists],
         features,
         failures,
         speeds,
@@ -303,10 +325,12 @@ def main(argv: list[str] | None = None) -> None:
     add("--dataset", required=True, help="its name")
     add("--index", type=Path, required=True, help="directory of the index")
     several = {"type": Path, "nargs": "*", "default": [], "metavar": "PATH"}
+    add("--videos", **several, help="directory of downloaded videos")
     add("--clips", **several, help="directories of clips, one an encoding")
     add("--frames", **several, help="directories of frames, one an encoding")
     add("--lists", **several, help="directories of lists, one a set")
     add("--features", **several, help="HDF5 files, one a model; tables beside them")
+    cli.add_options(parser, "`about`, as in config/README.md")
     add("--benchmarks", type=Path, required=True, help="directory of the benchmarks")
     add("--page", type=Path, required=True, help="HTML page to write")
     add("--failures", type=Path, required=True, help="table to write")

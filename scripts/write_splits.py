@@ -1,12 +1,13 @@
 """Write the split lists that training code reads.
 
-Input:  the index, split files where they decide, and the manifests of the clips and of
-        the frames.
+Input:  the index, split files where they decide, and the folders of the manifests of
+        the clips and of the frames.
 Output: <lists>/train.txt, val.txt, test.txt (those that there are; `all.txt` where the
         annotations have no splits), or what the format has in their place,
         classes.txt   line n is class n, from 0,
         missing.tsv   listed, but without a result that the format can name,
-        counts.tsv    how many videos, results and classes each list has.
+        counts.tsv    how many videos, results and classes each list has,
+        classes.tsv   how many videos with a result each list has of each class.
 
 Formats, with the fields of a line:
   ibm                  path first last label…   frames, or clips where none are dumped
@@ -25,6 +26,7 @@ where flow is listed.
 """
 
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -44,20 +46,24 @@ from scripts.common.lists import (
 Missing = tuple[str, str, str, str, str]
 
 
-def read_dataset(folder: Path, clips: list[Path], frames: list[Path]) -> Dataset:
+def read_dataset(folder: Path, clips: Path | None, frames: Path | None) -> Dataset:
     """Return all that lists are made from.
 
     Args:
         folder: the index.
-        clips, frames: manifests of one encoding; none where there is nothing.
+        clips, frames: folders of manifests of one encoding, or None.
     """
+    shards = index.read_shards(folder / "shards.tsv")
     events = index.read_events(folder / "events.tsv")
     entries = {
         entry.row.id: replace(entry, events=tuple(events.get(entry.row.id, ())))
         for entry in index.read_videos(folder / "videos.tsv")
     }
     classes = index.read_classes(folder / "classes.txt")
-    made = (Results(tuple(paths)) if paths else None for paths in (clips, frames))
+    made = (
+        Results(tuple(stage / f"{shard}.tsv" for shard in shards)) if stage else None
+        for stage in (clips, frames)
+    )
     return Dataset(entries, classes, *made)
 
 
@@ -96,6 +102,22 @@ def counts(lists: Lists) -> Iterator[tuple]:
         yield split, members, found, members - found, len(classes_in(videos))
 
 
+def class_sizes(lists: Lists) -> Iterator[tuple]:
+    """Yield the rows of classes.tsv: a class, and its videos in each list.
+
+    The row of an empty name counts the videos without a label, where there are any.
+    """
+    sizes = Counter(
+        (label, split)
+        for split, videos in lists.videos.items()
+        for video in videos
+        for label in video.labels or ("",)
+    )
+    unlabelled = any(not label for label, _ in sizes)
+    for label in [*lists.dataset.classes, *([""] if unlabelled else [])]:
+        yield label, *(sizes[label, split] for split in lists.videos)
+
+
 def untrained(lists: Lists) -> Iterator[tuple[str, list[str]]]:
     """Yield each split that has classes which `train` has not, and their names."""
     if "train" not in lists.videos:
@@ -130,6 +152,8 @@ def write_lists(lists: Lists, missing: list[Missing], form: Format, folder: Path
         files.write_text(temporary / "missing.tsv", text)
         text = tables.render_records(sizes, counts(lists))
         files.write_text(temporary / "counts.tsv", text)
+        text = tables.render_records(("class", *lists.videos), class_sizes(lists))
+        files.write_text(temporary / "classes.tsv", text)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -140,10 +164,7 @@ def main(argv: list[str] | None = None) -> None:
         parser.add_argument(
             f"--{stage}",
             type=Path,
-            nargs="*",
-            default=[],
-            metavar="TSV",
-            help=f"manifests of the {stage}",
+            help=f"folder of the manifests of the {stage} in one encoding",
         )
     parser.add_argument(
         "--lists", type=Path, required=True, help="directory to write the lists to"

@@ -2,7 +2,16 @@ import pytest
 import yaml
 
 import models
-from scripts.common.config import SCHEMA, ConfigError, load_schema, reference, resolve
+from scripts.common.config import (
+    OF_FRAMES,
+    SCHEMA,
+    ConfigError,
+    load_schema,
+    reference,
+    resolve,
+    set_of_splits,
+)
+from scripts.common.lists import FORMATS
 
 ZOO = {name: list(models.card(name).features) for name in models.names()}
 ROOT = SCHEMA.parents[2]
@@ -112,6 +121,112 @@ def test_a_mistake_gets_one_line_with_place_and_remedy(change, expected):
 )
 def test_a_mistake_in_a_dataset_gets_one_line(dataset, expected):
     assert mistakes({"datasets": {"mine": dataset}}) == [expected]
+
+
+def test_lists_of_frames_need_frames():
+    config = minimal(lists={"formats": ["tsn", "pyslowfast"]})
+    assert mistakes(config) == [
+        "lists.formats: 'tsn' names frames; dump those of 'default' under"
+        " `frames: encodings`"
+    ]
+    resolve(config | {"frames": {"encodings": ["default"]}}, ZOO)
+    of_frames = {name for name, form in FORMATS.items() if form.reads == "frames"}
+    assert of_frames == OF_FRAMES
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        (
+            {"source": "annotations"},
+            "datasets.mine: with `source: annotations` there must be `annotations`",
+        ),
+        (
+            {"source": {"archives": [{"bytes": 5}]}},
+            "datasets.mine.source.archives.0: give a place, or a mapping with one of"
+            " 'at', 'parts', 'list'",
+        ),
+        (
+            {"recipe": "ucf11"},
+            "datasets.mine.recipe: 'ucf11' is not in config/datasets; did you mean"
+            " 'ucf101'?",
+        ),
+        (
+            {"recipe": "ucf101", "subset": {"classes": "no_such_list"}},
+            "datasets.mine.subset.classes: there is no file 'no_such_list'",
+        ),
+        (
+            {"recipe": "ucf101", "splits": {"mine": {"base": "split9"}}},
+            "datasets.mine.splits.mine.base: 'split9' is not a set of splits; did you"
+            " mean 'split3'?",
+        ),
+        (
+            {
+                "recipe": "ucf101",
+                "splits": {"a": {"base": "b"}, "b": {"base": "a", "unused": "val"}},
+            },
+            "datasets.mine.splits.a.base: 'a' comes back to itself",
+        ),
+        (
+            {"recipe": "ucf101", "splits": {"a": {"validation": {"part": 0.1}}}},
+            "datasets.mine.splits.a: give 'train', 'val' or 'test', or 'base'",
+        ),
+    ],
+)
+def test_a_mistake_in_a_recipe_or_a_source_gets_one_line(entries, expected):
+    assert mistakes({"datasets": {"mine": entries}})[0] == expected
+
+
+def test_a_recipe_is_laid_under_what_is_given():
+    mine = {
+        "recipe": "ucf101",
+        "source": {"folder": "videos"},
+        "annotations": {"files": ["splits.zip"]},
+        "splits": {"val1": {"base": "split1", "validation": {"part": 0.2}}},
+        "shards": 2,
+    }
+    dataset = resolve({"datasets": {"mine": mine}}, ZOO)["datasets"]["mine"]
+    assert dataset["source"] == {"folder": "videos"}
+    assert dataset["annotations"] == {"format": "ucf101", "files": ["splits.zip"]}
+    assert dataset["shards"] == 2
+    assert dataset["originals"] == "mine"
+    assert dataset["expected"]["splits"]["split1"] == {"train": 9537, "test": 3783}
+    assert set_of_splits(dataset, "val1") == {
+        "set": "val1",
+        "splits": {
+            "base": "annotations",
+            "base_set": "split1",
+            "validation": {"part": 0.2, "seed": 0, "source": "train"},
+            "unused": None,
+        },
+    }
+
+
+def test_a_recipe_may_stand_on_a_recipe_and_share_its_originals():
+    both = {"big": {"recipe": "kinetics400"}, "small": {"recipe": "mini_kinetics400"}}
+    both["big"]["originals"] = "kinetics400"
+    datasets = resolve({"datasets": both}, ZOO)["datasets"]
+    assert datasets["small"]["source"] == datasets["big"]["source"]
+    assert datasets["small"]["originals"] == "kinetics400"
+    assert len(datasets["small"]["subset"]["classes"]) == 200
+    other = {"originals": "kinetics400", "source": {"archives": ["my/part_0.zip"]}}
+    more = {"originals": "kinetics400", "source": {"archives": ["other/part_0.zip"]}}
+    assert mistakes({"datasets": {"a": other, "b": more}}) == [
+        "datasets.b.originals: 'a' keeps another 'part_0.zip' in 'kinetics400'"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("short_sides", "expected"), [([256], 360), ([256, 400], 480), ([None, 64], None)]
+)
+def test_downloads_are_as_large_as_the_encodings_need(short_sides, expected):
+    encodings = {f"e{n}": {"short_side": s} for n, s in enumerate(short_sides)}
+    config = minimal(
+        encodings=encodings,
+        frames={"encodings": list(encodings)},
+        lists={"encoding": "e0"},
+    )
+    assert resolve(config, ZOO)["download"]["short_side"] == expected
 
 
 def test_all_mistakes_are_told_at_once():

@@ -1,5 +1,6 @@
 import csv
 import html
+import json
 import re
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 
 from scripts import build_index, check_failures, summarise_dataset, write_splits
-from scripts.common import index, pictures, store, summary, tables
+from scripts.common import pictures, store, summary, tables
 from scripts.common.ids import shard_name, shard_of, slug
 from scripts.common.index import Entry
 from scripts.common.tables import Row
@@ -49,10 +50,18 @@ class Tree:
         self.root, self.videos = root, videos
         self.results = root / "results" / "demo"
         self.folders = {"clips": [], "frames": [], "lists": [], "features": []}
-        entries = [Entry(self.row(v, "build_index"), v.label, v.split) for v in videos]
-        build_index.write_index(
-            build_index.checked(entries), SHARDS, self.results / "index"
-        )
+        entries = [
+            Entry(
+                self.row(video, "build_index"),
+                tuple(video.label.split("|")) if video.label else (),
+                {"default": video.split} if video.split else {},
+            )
+            for video in videos
+        ]
+        folder = self.results / "index"
+        classes = sorted({x for v in videos for x in v.label.split("|")} - {""})
+        build_index.write_index(build_index.checked(entries), classes, SHARDS, folder)
+        (folder / "counts.tsv").write_text("what\texpected\tfound\nvideos\t\t1\n")
 
     def row(self, video: Fake, *stages: str) -> Row:
         """Return a video's row after the stages; failures are passed down."""
@@ -102,22 +111,10 @@ class Tree:
 
     def add_lists(self, name="official"):
         folder = self.results / "splits" / "ibm" / name
-        videos = index.read_videos(self.results / "index" / "videos.tsv")
-        classes = index.read_classes(self.results / "index" / "classes.txt")
-        root = self.folders["frames"][0]
-        lists, missing = write_splits.render_lists(
-            write_splits.members_from_column(videos),
-            videos,
-            classes,
-            write_splits.read_results(sorted(root.glob("*.tsv"))),
-            root,
-            "ibm",
-            " ",
-        )
-        texts = {f"{split}.txt": text for split, text in lists.items()}
-        write_splits.write_lists(
-            folder, texts | {"missing.tsv": missing, "classes.txt": ""}
-        )
+        options = {"set": "default", "splits": "annotations", "separator": " "}
+        argv = ["--index", str(self.results / "index"), "--lists", str(folder)]
+        argv += ["--frames", str(self.folders["frames"][0])]
+        write_splits.main([*argv, "--options", json.dumps(options)])
         self.folders["lists"].append(folder)
         return self
 
@@ -149,10 +146,11 @@ class Tree:
         path.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:01\t100.5\n")
         return self
 
-    def report(self, name="report") -> str:
+    def report(self, name="report", about: dict | None = None) -> str:
         """Run the script and return the page."""
         page = self.results / f"{name}.html"
         argv = ["--dataset", "demo", "--index", str(self.results / "index")]
+        argv += ["--options", json.dumps({"about": about or {}})]
         for option, paths in self.folders.items():
             argv += [f"--{option}", *map(str, paths)]
         argv += ["--benchmarks", str(self.root / "benchmarks"), "--page", str(page)]
@@ -470,3 +468,36 @@ def test_chromium_shows_the_page(mixed, tmp_path):
     )
     with Image.open(picture) as shown:
         assert len(shown.convert("RGB").getcolors(2**24)) > 100
+
+
+def test_the_page_says_what_the_dataset_is_and_what_was_expected(tmp_path):
+    tree = Tree(tmp_path, [Fake("a.mp4", "run", "train")])
+    table = "what\texpected\tfound\nvideos\t5\t1\nclasses\t\t1\n"
+    (tree.results / "index" / "counts.tsv").write_text(table)
+    about = {"title": "UCF<101>", "homepage": "https://a.org/", "by_hand": "ask them"}
+    page = tree.report(about=about)
+    assert "UCF&lt;101&gt;" in page
+    assert '<a href="https://a.org/">' in page
+    text = text_of(page)
+    assert "Annotated Expected Found videos 5 1" in text
+    assert "ask them" not in text
+
+
+def test_a_video_of_two_classes_counts_for_both(tmp_path):
+    tree = Tree(tmp_path, [Fake("a.mp4", "run|fall", "train"), Fake("b.mp4", "run")])
+    bars = summary.read_index(tree.results / "index" / "videos.tsv", {}).classes()
+    assert bars == {"run": 2, "fall": 1}
+
+
+def test_a_failed_download_is_told_as_such(tmp_path):
+    tree = Tree(tmp_path, [Fake("a.mp4", fails_at="download_videos/videos")])
+    folder = tree.results / "videos"
+    for shard, videos in tree.shards().items():
+        rows = [tree.row(video, "download_videos/videos") for video in videos]
+        tables.write(folder / f"{shard}.tsv", rows)
+    for shard in {"00000", "00001"} - set(tree.shards()):
+        tables.write(folder / f"{shard}.tsv", [])
+    tree.folders["videos"] = [folder]
+    tree.report()
+    (failed,) = tree.failures()
+    assert failed["stage"] == "download_videos/videos"

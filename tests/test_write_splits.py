@@ -56,6 +56,8 @@ class Results:
         files.write_text(folder / "index/events.tsv", index.render_events(entries))
         text = "".join(f"{name}\n" for name in CLASSES)
         files.write_text(folder / "index/classes.txt", text)
+        shards = "".join(f"{name}\t1\t\n" for name in sorted(set(names.values())))
+        files.write_text(folder / "index/shards.tsv", f"shard\trows\tsha\n{shards}")
         for stage, suffix in (("clips", ".mp4"), ("frames", "")):
             for number, one in enumerate(entries):
                 self.rows[stage, one.row.id] = self.row(
@@ -93,8 +95,7 @@ class Results:
         options = {"set": name, "splits": splits, "separator": separator}
         command = ["--index", str(self.folder / "index"), "--lists", str(lists)]
         for stage in ("clips", "frames") if frames else ("clips",):
-            manifests = sorted((self.folder / stage / "default").glob("*.tsv"))
-            command += [f"--{stage}", *map(str, manifests)]
+            command += [f"--{stage}", str(self.folder / stage / "default")]
         command += ["--format", form, "--options", json.dumps(options)]
         write_splits.main(command)
         return lists
@@ -126,6 +127,8 @@ def test_lists_of_frames_with_all_that_goes_with_them(results, capsys):
         "run/e.mp4\ttrain\trun\tcorrupt\tcut off\n",
         "counts.tsv": "split\tvideos\tresults\tmissing\tclasses\n"
         "test\t4\t3\t1\t2\ntrain\t3\t2\t1\t2\n",
+        "classes.tsv": "class\ttest\ttrain\n"
+        "run\t0\t1\njump\t1\t1\ndrive a car\t1\t0\n\t1\t0\n",
     }
     assert capsys.readouterr().out == (
         "test: 3 videos, 1 missing\ntrain: 2 videos, 1 missing\n"
@@ -139,7 +142,8 @@ def test_files_decide_and_old_lists_are_gone(results):
     mine.write_text("./run/f.mp4\n\njump/b.mp4\n")
     lists = texts(results.write(splits={"val": str(mine)}, separator=";"))
     assert lists["val.txt"] == "00001/jump+b.mp4;1;11;1\n00001/run+f.mp4;1;15;2\n"
-    assert set(lists) == {"val.txt", "classes.txt", "counts.tsv", "missing.tsv"}
+    always = {"classes.txt", "classes.tsv", "counts.tsv", "missing.tsv"}
+    assert set(lists) == {"val.txt", *always}
 
 
 def test_lists_name_clips_where_frames_are_not_dumped(results):
@@ -459,7 +463,7 @@ def test_a_path_that_no_reader_could_tell_is_refused(
 
 
 def test_manifests_of_another_index_are_refused(results):
-    (results.folder / "frames/default/00001.tsv").unlink()
+    tables.write(results.folder / "frames/default/00001.tsv", [])
     with pytest.raises(SystemExit, match=r"no row of 'jump/b\.mp4'"):
         results.write()
 

@@ -18,6 +18,8 @@ from scripts.common.tables import REASONS
 SCHEMA = Path(__file__).parents[2] / "config" / "schemas" / "config.schema.yaml"
 RECIPES = SCHEMA.parents[1] / "datasets"
 CLASSES = SCHEMA.parents[1] / "classes"
+# Formats of lists that name folders of frames, and nothing else.
+OF_FRAMES = frozenset({"tsn", "mmaction2_rawframes", "3d_resnets"})
 # Heights in which sites offer videos.
 OFFERED = (144, 240, 360, 480, 720, 1080, 1440, 2160)
 
@@ -260,6 +262,13 @@ def _mistakes(config: dict, zoo: dict[str, list[str]]) -> Iterator[str]:
     yield from check(
         "lists.encoding", config["lists"]["encoding"], encodings, "an encoding"
     )
+    lists = config["lists"]
+    if lists["encoding"] not in config["frames"]["encodings"]:
+        for form in sorted(OF_FRAMES.intersection(lists["formats"])):
+            yield (
+                f"lists.formats: '{form}' names frames; dump those of"
+                f" '{lists['encoding']}' under `frames: encodings`"
+            )
     for name, dataset in config["datasets"].items():
         for reason in dataset["retry"]:
             yield from check(

@@ -4,7 +4,6 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from os.path import splitext
 from pathlib import Path, PurePosixPath
 
 from scripts.common.annotations import AnnotationError
@@ -112,7 +111,7 @@ class Source:
         depth = name.count("/") + 1
         found = self._tails(depth, True).get(name)
         if not found:
-            bare, suffix = splitext(name)
+            bare, suffix = _split(name)
             bare = bare if suffix.lower() in VIDEO_SUFFIXES else name
             found = self._tails(depth, False).get(bare)
         if not found:
@@ -135,11 +134,17 @@ class Source:
                 for row in group:
                     if suffixed or is_video(row):
                         tail = "/".join(row.id.rsplit("/", depth)[-depth:])
-                        name = tail if suffixed else splitext(tail)[0]
+                        name = tail if suffixed else _split(tail)[0]
                         tails[name].append((number, row))
             self._by_tail[depth, suffixed] = dict(tails)
         return self._by_tail[depth, suffixed]
 
 
 def _suffix(name: str) -> str:
-    return splitext(name)[1].lower()
+    return _split(name)[1].lower()
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Return a path without its suffix, and the suffix; pathlib takes ten times it."""
+    stem, dot, suffix = name.rpartition(".")
+    return (stem, dot + suffix) if stem and "/" not in suffix else (name, "")

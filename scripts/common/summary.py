@@ -20,13 +20,12 @@ import numpy as np
 
 from scripts.common import store, tables
 from scripts.common.ids import slug
+from scripts.common.index import LABEL_SEPARATOR
 from scripts.common.tables import Row
 
 PER_CLASS = 24  # videos of a class that may be shown, should others have failed
 COMPARED_CLASSES, COMPARED_VIDEOS = 8, 48
 SPLIT_ORDER = ("train", "val", "test", "all")
-# `path first last label` with any of the separators; the label may be absent.
-LISTED = re.compile(r".*?([ ;,])1\1\d+(?:\1(\d+))?")
 
 
 @dataclass(frozen=True)
@@ -104,24 +103,45 @@ class Features:
 
 @dataclass
 class Lists:
-    """One set of split lists: its folder, and counts of lines by (class, split)."""
+    """One set of split lists.
+
+    Attributes:
+        path: its folder.
+        splits: videos with a result by split, in the usual order.
+        labels: the same by (class, split).
+        missing: videos that are listed without a result.
+    """
 
     path: Path
-    lines: Counter = field(default_factory=Counter)
+    splits: dict[str, int] = field(default_factory=dict)
+    labels: Counter = field(default_factory=Counter)
     missing: int = 0
 
-    @property
-    def splits(self) -> dict[str, int]:
-        """Videos of each split, in the usual order."""
-        totals = Counter()
-        for (_, split), count in self.lines.items():
-            totals[split] += count
-        return {split: totals[split] for split in in_order(totals)}
+
+@dataclass(frozen=True)
+class Expected:
+    """How many of something a dataset is known to have, and how many there are."""
+
+    what: str
+    expected: int
+    found: int
+
+
+def read_counts(path: Path) -> list[Expected]:
+    """Return what the index was told to expect, from its counts.tsv."""
+    return [
+        Expected(record["what"], int(record["expected"]), int(record["found"]))
+        for record in stream(path)
+        if record["expected"]
+    ]
 
 
 @dataclass
 class Videos:
-    """The index: counts by (class, split), and the videos that may be shown."""
+    """The index: counts by (class, split), and the videos that may be shown.
+
+    A video of several classes counts for each, and is shown for the first.
+    """
 
     total: int = 0
     labels: Counter = field(default_factory=Counter)
@@ -168,9 +188,12 @@ def read_index(path: Path, failures: Failures) -> Videos:
     """Count the videos of videos.tsv, note those that failed and sample the others."""
     videos = Videos()
     for record in stream(path):
-        label, split = record["label"], record["split"]
+        labels = record["label"].split(LABEL_SEPARATOR)
+        # The first set of splits stands for all.
+        split = next((record[name] for name in record if name[:5] == "split"), "")
+        label = labels[0]
         videos.total += 1
-        videos.labels[label, split] += 1
+        videos.labels.update((name, split) for name in labels)
         if record["status"] != "ok":
             _note(failures, "build_index", tables.from_strings(_row_of(record)))
             continue
@@ -294,20 +317,16 @@ def spread(by_class: dict[str, list[str]], most: int) -> list[str]:
     return [v for name in names for v in sorted(by_class[name]) if v in chosen]
 
 
-def read_lists(folder: Path, classes: list[str]) -> Lists:
-    """Count the lines of a folder's lists by split and class."""
-    lists = Lists(folder)
-    for path in sorted(folder.glob("*.txt")):
-        if path.name == "classes.txt":
-            continue
-        lists.lines["", path.stem] = 0  # an empty list is one, too
-        with path.open(encoding="utf-8", errors="surrogateescape") as file:
-            for line in file:
-                fields = LISTED.fullmatch(line.rstrip("\n"))
-                label = classes[int(fields[2])] if fields and fields[2] else ""
-                lists.lines[label, path.stem] += 1
-    lists.missing = len((folder / "missing.tsv").read_bytes().splitlines()) - 1
-    return lists
+def read_lists(folder: Path) -> Lists:
+    """Return what a folder of lists says of itself."""
+    records = {record["split"]: record for record in stream(folder / "counts.tsv")}
+    splits = {name: int(records[name]["results"]) for name in in_order(records)}
+    labels = Counter()
+    for record in stream(folder / "classes.tsv"):
+        label = record.pop("class")
+        labels.update({(label, split): int(n) for split, n in record.items()})
+    missing = sum(int(record["missing"]) for record in records.values())
+    return Lists(folder, splits, labels, missing)
 
 
 @dataclass(frozen=True)
