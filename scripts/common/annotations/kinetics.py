@@ -1,5 +1,6 @@
 """Kinetics-400, 600, 700 and 700-2020: the CSV and JSON files of all who host them."""
 
+import functools
 import math
 import re
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ SPLITS = {
 }
 # A clip in several lists belongs to the last of them here.
 HELD_OUT_MORE = ("train", "val", "test")
+# Shared by all clips of a list, which may be half a million.
+_SETS = {split: {DEFAULT_SET: split} for split in HELD_OUT_MORE}
 _YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 
 
@@ -101,7 +104,7 @@ def annotated(name: str, clip: Clip) -> Annotated:
         end=clip.end,
         is_cut=True,
         labels=clip.labels,
-        splits={DEFAULT_SET: clip.split},
+        splits=_SETS[clip.split],
     )
 
 
@@ -151,6 +154,12 @@ def json_clips(path: Path) -> Iterator[Clip]:
         yield checked(path, key, key, start, end, label, split)
 
 
+@functools.cache
+def labels_of(text: str) -> tuple[str, ...]:
+    """Return the label that a file says, or none."""
+    return (reading.tidy(text),) if text.strip() else ()
+
+
 def split_by_name(path: Path) -> str:
     """Return the list that a file is named after, or nothing."""
     named = [split for word, split in SPLITS.items() if word in path.stem.lower()]
@@ -176,7 +185,7 @@ def checked(
         AnnotationError: one of them cannot be.
     """
     part = SPLITS.get(split.strip(), "")
-    labels = (reading.tidy(label),) if label.strip() else ()
+    labels = labels_of(label)
     try:
         times = float(start), float(end)
     except ValueError:
