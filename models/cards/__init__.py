@@ -9,10 +9,32 @@ workflow that is only being planned needs names, not networks.
 import difflib
 from collections.abc import Iterable
 
-from models.cards import i3d, ibm, leftthomas, mvit, r2plus1d, rev_mvit, s3d, tsm, x3d
+from models.cards import (
+    i3d,
+    ibm,
+    leftthomas,
+    mvit,
+    r2plus1d,
+    rev_mvit,
+    s3d,
+    slowfast,
+    tsm,
+    x3d,
+)
 from models.cards.base import Card
 
-FAMILIES = (i3d, ibm, leftthomas, mvit, r2plus1d, rev_mvit, s3d, tsm, x3d)
+FAMILIES = (
+    i3d,
+    ibm,
+    leftthomas,
+    mvit,
+    r2plus1d,
+    rev_mvit,
+    s3d,
+    slowfast,
+    tsm,
+    x3d,
+)
 
 
 class UnknownModel(KeyError):

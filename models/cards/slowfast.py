@@ -1,0 +1,215 @@
+"""PySlowFast's ResNets: C2D, I3D, Slow and SlowFast.
+
+In names like 8x8, the first number is the slow pathway's frames and the second one
+their distance; SlowFast's window has four times as many frames, at a quarter of it.
+Accuracies on Kinetics and Charades are of 10 clips, three crops each; those on AVA are
+of persons in boxes, whose scores those of a whole frame are not. All take RGB:
+PySlowFast reads Charades and Something-Something as BGR, and turns them round.
+"""
+
+import re
+from dataclasses import replace
+
+from models.cards.base import Card, Checkpoint, Feature, Resize
+from models.cards.pyslowfast import accuracy, card, checkpoint
+
+SLOWFAST = "https://arxiv.org/abs/1812.03982"
+NONLOCAL = "https://arxiv.org/abs/1711.07971"
+MULTIGRID = "https://arxiv.org/abs/1912.00998"
+
+
+def _caffe2(path: str, megabytes: int) -> Checkpoint:
+    made = checkpoint(f"model_zoo/{path}", megabytes)
+    return replace(made, layout="Caffe2 pickle: blobs")
+
+
+def _multigrid(path: str) -> Checkpoint:
+    """Weights saved by PyTorch, as `.pkl`; two datasets have files of one name."""
+    made = checkpoint(f"pyslowfast/model_zoo/multigrid/model_zoo/{path}", 138)
+    return replace(made, file=path.replace("/", "_"))
+
+
+def _card(
+    name: str,
+    upstream: tuple[str, ...],
+    network: dict,
+    weights: Checkpoint,
+    published: dict[str, float],
+    paper: str = SLOWFAST,
+    window: tuple[int, int] = (8, 8),
+    size: tuple[int, int] = (256, 256),
+    classes: str = "kinetics400",
+    min_frames: int = 1,
+) -> Card:
+    """The card of a variant; network: the arguments of `models.slowfast.ResNet`."""
+    dim = 2304 if len(network["pathways"]) > 1 else 2048
+    made = card(
+        name=name,
+        upstream=upstream,
+        network="models.slowfast:ResNet",
+        arguments=network,
+        window=window,
+        size=size,
+        features={
+            "features": Feature(dim, "last stage averaged, as published, before fc"),
+            "logits": Feature(
+                network["classes"], "class scores before softmax or sigmoid"
+            ),
+        },
+        checkpoint=weights,
+        paper=paper,
+        published=published,
+        classes=classes,
+    )
+    # The ratio of the sizes before and after, for each side by itself.
+    resize = Resize(height=(size[0], size[0]))
+    return replace(made, resize=resize, min_frames=min_frames)
+
+
+def _slowfast(classes: int, depth: int = 50, **further) -> dict:
+    return {
+        "pathways": ("Slow", "Fast"),
+        "depth": depth,
+        "classes": classes,
+        **further,
+    }
+
+
+C2D = {"pathways": ("C2D",), "depth": 50, "classes": 400}
+I3D = {"pathways": ("I3D",), "depth": 50, "classes": 400, "halve_time": True}
+AVA = _slowfast(
+    80,
+    depth=101,
+    fusion=5,
+    dilated=True,
+    attended=((), (), (6, 13, 20), ()),
+    attention={"softmax": False, "pool": (2, 2, 2)},
+)
+
+CARDS = (
+    _card(
+        "c2d_nopool_8x8_r50_k400",
+        ("C2D_NOPOOL_8x8_R50", "C2D_NOPOOL"),
+        C2D,
+        _caffe2("kinetics400/C2D_NOPOOL_8x8_R50.pkl", 97),
+        accuracy(67.2, 87.8),
+        paper=NONLOCAL,
+    ),
+    _card(
+        "c2d_8x8_r50_k400",
+        ("C2D_8x8_R50",),
+        {**C2D, "halve_time": True},
+        # PySlowFast lists it as the weights from which AVA's Slow 4x16 was trained: it
+        # may be a Slow network, which is told when it is loaded.
+        _caffe2("ava/pretrain/C2D_8x8_R50.pkl", 97),
+        {},
+        paper=NONLOCAL,
+        min_frames=2,
+    ),
+    _card(
+        "i3d_8x8_r50_k400",
+        ("I3D_8x8_R50",),
+        I3D,
+        _caffe2("kinetics400/I3D_8x8_R50.pkl", 112),
+        accuracy(73.5, 90.8),
+        paper=NONLOCAL,
+        min_frames=2,
+    ),
+    _card(
+        "i3d_nln_8x8_r50_k400",
+        ("I3D_NLN_8x8_R50",),
+        {
+            **I3D,
+            "attended": ((), (1, 3), (1, 3, 5), ()),
+            "attention": {"softmax": True, "pool": (1, 2, 2)},
+        },
+        _caffe2("kinetics400/I3D_NLN_8x8_R50.pkl", 142),
+        accuracy(74.0, 91.1),
+        paper=NONLOCAL,
+        min_frames=2,
+    ),
+    _card(
+        "slow_8x8_r50_k400",
+        ("SLOW_8x8_R50", "SLOWONLY_8x8_R50"),
+        {"pathways": ("Slow",), "depth": 50, "classes": 400},
+        _caffe2("kinetics400/SLOWONLY_8x8_R50.pkl", 130),
+        accuracy(74.8, 91.6),
+    ),
+    _card(
+        "slowfast_8x8_r50_k400",
+        ("SLOWFAST_8x8_R50", "SLOWFAST_8x8"),
+        _slowfast(400),
+        _caffe2("kinetics400/SLOWFAST_8x8_R50.pkl", 138),
+        accuracy(77.0, 92.6),
+        window=(32, 2),
+    ),
+    _card(
+        "slowfast_8x8_r50_multigrid_k400",
+        ("SLOWFAST_8x8_R50_stepwise_multigrid", "SLOWFAST_16x8_R50_multigrid"),
+        _slowfast(400, window=None),
+        _multigrid("Kinetics/SLOWFAST_8x8_R50_stepwise_multigrid.pkl"),
+        accuracy(76.6, 92.7),
+        paper=MULTIGRID,
+        window=(32, 2),
+        size=(224, 224),
+    ),
+    # The frame rates of the next two are those at which their frames are dumped.
+    replace(
+        _card(
+            "slowfast_16x8_r50_charades",
+            ("SLOWFAST_16x8_R50_CH", "SLOWFAST_16x8_R50"),
+            _slowfast(157),
+            _multigrid("Charades/SLOWFAST_16x8_R50.pkl"),
+            {"charades mAP": 38.9},
+            paper=MULTIGRID,
+            window=(64, 2),
+            classes="charades",
+        ),
+        fps=24,
+    ),
+    replace(
+        _card(
+            "slowfast_16x8_r50_multigrid_ssv2",
+            (
+                "SLOWFAST_16x8_R50_multigrid_SSv2",
+                "SLOWFAST_16x8_R50_multigrid_SS2",
+                "SLOWFAST_16x8_R50_SSV2",
+            ),
+            _slowfast(174),
+            _multigrid("SSv2/SLOWFAST_16x8_R50_multigrid.pkl"),
+            accuracy(63.5, 88.7, "something_v2"),  # of one crop
+            paper=MULTIGRID,
+            window=(64, 2),
+            size=(256, 224),
+            classes="something_v2",
+        ),
+        sampling="uniform",
+    ),
+    # The slow pathway needs two steps: non-local blocks pool pairs of them.
+    *(
+        _card(
+            f"slowfast_{name}_r101_ava",
+            (f"SLOWFAST_{name}_R101_50_50_AVA", f"SLOWFAST_{name}_R101_AVA"),
+            AVA,
+            checkpoint(f"model_zoo/ava/SLOWFAST_{frames}x2_R101_50_50.pkl", 237),
+            {"ava 2.2 mAP": precision},
+            window=(frames, 2),
+            classes="ava",
+            min_frames=5,
+        )
+        for name, frames, precision in (("8x8", 32, 29.1), ("16x8", 64, 29.4))
+    ),
+)
+
+_UPSTREAM = {alias.lower(): variant for variant in CARDS for alias in variant.aliases}
+
+
+def parse(name: str) -> Card | None:
+    """The card of an upstream name in any spelling; None for a name that is not here.
+
+    What follows "__" names a check or another clip, not another network; a dataset
+    in parentheses may follow too.
+    """
+    plain = re.sub(r"(__(native|nlscaled|ckpt))+$| \(.*\)$", "", name)
+    plain = plain.lower().replace(" ", "_").removeprefix("pyslowfast/")
+    return _UPSTREAM.get(f"pyslowfast/{plain}")
