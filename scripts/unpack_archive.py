@@ -24,10 +24,10 @@ import sys
 import tempfile
 import threading
 import zlib
-from collections import ChainMap, deque
-from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
@@ -38,6 +38,7 @@ from scripts.common.archives import (
     ArchiveError,
     Content,
     Member,
+    Plan,
     Source,
     Unreadable,
 )
@@ -46,143 +47,12 @@ from scripts.common.journal import Journal, locked
 from scripts.common.runner import product_stands
 from scripts.common.tables import Failure, Row
 
-# File systems stop at 255 bytes a name and 4,096 a path; a temporary name is longer.
-LONGEST_NAME = 240
-LONGEST_PATH = 4000
 # Archives inside archives inside archives inside the archive; deeper ones stay files.
 DEEPEST = 3
 # The journal's row of the archive itself; no member is named so.
 ARCHIVE = ""
 # Ends the id of the journal's row that says what an inner archive has come to.
 HELD = "\0"
-
-
-@dataclass
-class Plan:
-    """What becomes of members: the rows of a job's archives, also of the inner ones.
-
-    No two rows have the same id, and no `ok` row has a path outside of the folder.
-
-    Attributes:
-        folder: where the members go.
-        max_bytes: what they may come to together.
-        total: bytes of the `ok` rows.
-        rows: by id.
-        folders: ids that cannot be files because members are below them.
-    """
-
-    folder: Path
-    max_bytes: int
-    total: int = 0
-    rows: MutableMapping[str, Row] = field(default_factory=dict)
-    folders: MutableMapping[str, None] = field(default_factory=dict)
-
-    def __post_init__(self):
-        self._used = len(os.fsencode(self.folder.absolute()))
-
-    def guess(self) -> "Plan":
-        """Return a plan that goes on from this one and leaves it as it is."""
-        rows, folders = ChainMap({}, self.rows), ChainMap({}, self.folders)
-        return replace(self, rows=rows, folders=folders)
-
-    def add(self, members: Iterable[Member], prefix: str = "") -> list[Row]:
-        """Return a row for each member: `ok` with where it goes, or why it is refused.
-
-        Args:
-            members: what an archive lists; those of earlier ones go first.
-            prefix: of an inner archive, the directory that it is unpacked to.
-        """
-        start = f"{prefix}/" if prefix else ""
-        names = [(member, normalised(member.name)) for member in members]
-        for _, name in names:
-            self.folders.update(dict.fromkeys(_parents(start + name)))
-        used = self._used + len(os.fsencode(start))
-        return [self._judge(member, name, start, used) for member, name in names]
-
-    def _judge(self, member: Member, name: str, start: str, used: int) -> Row:
-        row_id = start + name
-        refusal = name_refusal(name, used) or member.refusal
-        if row_id in self.rows:
-            refusal = "another member has the same name"
-        elif row_id in self.folders:
-            refusal = refusal or "another member takes it for a directory"
-        elif any(self._is_file(parent) for parent in _parents(row_id)):
-            refusal = refusal or "another member is a file where its directory would be"
-        elif member.is_bomb or self.total + member.bytes > self.max_bytes:
-            refusal = refusal or (
-                f"{member.bytes} bytes from {member.packed} are too many (see"
-                " --max-bytes)"
-            )
-        row = Row(self.unique(start + (name or "(no name)")))
-        if refusal:
-            row = row.failed("bad_member", refusal)
-        else:
-            row = Row(row.id, path=f"{self.folder}/{row_id}", bytes=member.bytes)
-            self.total += member.bytes
-        self.rows[row.id] = row
-        return row
-
-    def _is_file(self, name: str) -> bool:
-        return name in self.rows and self.rows[name].ok
-
-    def keep(self, rows: Iterable[Row]) -> None:
-        """Add rows that an earlier run has made."""
-        for row in rows:
-            self.rows.setdefault(row.id, row)
-            self.folders.update(dict.fromkeys(_parents(row.id)))
-            self.total += row.bytes if row.ok else 0
-
-    def unique(self, name: str) -> str:
-        """Return an id that no row has and that a table can hold."""
-        try:
-            name.encode("utf-8", "surrogateescape")
-        except UnicodeEncodeError:
-            name = name.encode("utf-8", "backslashreplace").decode()
-        candidate, number = name, 2
-        while candidate in self.rows:
-            candidate, number = f"{name}#{number}", number + 1
-        return candidate
-
-
-def normalised(name: str) -> str:
-    """Return a member's path without the parts that mean nothing.
-
-    >>> normalised("./run//a clip.mp4")
-    'run/a clip.mp4'
-    """
-    parts = [part for part in name.split("/") if part not in ("", ".")]
-    return ("/" if name.startswith("/") else "") + "/".join(parts)
-
-
-def _parents(name: str) -> Iterator[str]:
-    while "/" in name:
-        name = name.rpartition("/")[0]
-        yield name
-
-
-def name_refusal(name: str, used: int) -> str:
-    """Return why a normalised name cannot be that of a file below a folder.
-
-    Args:
-        name: the path below the folder.
-        used: bytes that the folder's own path has.
-    """
-    parts = name.split("/")
-    if name in ("", "/"):
-        return "it has no name"
-    if name.startswith("/") or ".." in parts:
-        return "its path leads out of the archive's directory"
-    if "\0" in name:
-        return "its name has a character that no file name can have"
-    try:
-        sizes = [len(part.encode("utf-8", "surrogateescape")) for part in parts]
-    except UnicodeEncodeError:
-        return "its name is not valid Unicode"
-    if max(sizes) > LONGEST_NAME:
-        return f"its name has {max(sizes)} bytes, more than {LONGEST_NAME}"
-    if used + sum(sizes) + len(sizes) > LONGEST_PATH:
-        return f"its path has more than {LONGEST_PATH} bytes"
-    return ""
 
 
 def unpack_member(content: Content, row: Row, temporary: Path) -> Row:
@@ -205,10 +75,13 @@ def unpack_member(content: Content, row: Row, temporary: Path) -> Row:
         with temporary.open("wb") as sink:
             key = _checked(content, sink.write)
     try:
-        temporary.replace(row.path)
-    except FileNotFoundError:
-        Path(row.path).parent.mkdir(parents=True, exist_ok=True)
-        temporary.replace(row.path)
+        try:
+            temporary.replace(row.path)
+        except FileNotFoundError:
+            Path(row.path).parent.mkdir(parents=True, exist_ok=True)
+            temporary.replace(row.path)
+    except (IsADirectoryError, NotADirectoryError, FileExistsError) as error:
+        raise Failure("bad_member", "a file or directory is in its way") from error
     return Row(row.id, path=row.path, bytes=row.bytes, key=key)
 
 
@@ -301,7 +174,6 @@ class Unpacking:
     def __post_init__(self):
         self._lock = threading.Lock()
         self._room = 0
-        self._below = {parent for name in self.done.rows for parent in _parents(name)}
 
     def unpack(self, archive: Archive, source: Source) -> list[Row]:
         """Unpack an archive with all that is in it; return its rows."""
@@ -324,7 +196,11 @@ class Unpacking:
                 self._take_room(sum(row.bytes for row in todo))
                 self._write(archive, source, _in_turn(rows))
             else:
-                guessed = self._write(archive, source, self._guess(prefix))
+                # Members come one by one; what follows may decide otherwise.
+                guess = self.plan.guess()
+                guessed = self._write(
+                    archive, source, lambda member: guess.add([member], prefix)[0]
+                )
                 rows = self.plan.add(archive.members, prefix)
                 self._correct(source, rows, guessed)
         if not archive.members:
@@ -337,24 +213,12 @@ class Unpacking:
             for row in rows
         ]
 
-    def _guess(self, prefix: str) -> Callable[[Member], Row]:
-        """Judge members that come one by one, not knowing what follows."""
-        plan = self.plan.guess()
-
-        def judge(member: Member) -> Row:
-            (row,) = plan.add([member], prefix)
-            if row.id in self._below:
-                return row.failed("bad_member", "an earlier run found members below it")
-            return row
-
-        return judge
-
     def _correct(self, source: Source, rows: list[Row], guessed: set[str]) -> None:
         """Undo where a later member made a guess wrong; only odd archives need it."""
         right = {row.id for row in rows if row.ok}
         for name in guessed - right:
-            Path(self.plan.folder, name).unlink(missing_ok=True)
-            self.done.rows.pop(name, None)
+            if self.done.rows.pop(name).ok:
+                Path(self.plan.folder, name).unlink()
         if right - guessed:
             limit = self.plan.max_bytes
             with archives.open_archive(source, self.scratch / "unar", limit) as archive:

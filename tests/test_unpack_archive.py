@@ -3,7 +3,6 @@
 import hashlib
 import io
 import os
-import random
 import shutil
 import stat
 import subprocess
@@ -11,7 +10,6 @@ import sys
 import tarfile
 import tempfile
 import time
-import warnings
 import zipfile
 from pathlib import Path
 
@@ -21,9 +19,19 @@ from hypothesis import strategies as st
 
 from scripts import unpack_archive
 from scripts.common import tables
-from scripts.common.archives import ArchiveError, Content, Member
+from scripts.common.archives import ArchiveError, Content, Member, Plan, Source
 from scripts.common.tables import Failure, Row
 from tests.rar_writer import Entry, rar4, rar5
+from tests.unpacking import (
+    check_tree,
+    content,
+    noise,
+    refusal,
+    tar_gz,
+    tar_of,
+    unpack,
+    zip_of,
+)
 
 GOOD = {
     "run/a.avi": b"first" * 1000,
@@ -44,84 +52,8 @@ EVIL = {
 }
 
 
-def zip_of(entries, compression=zipfile.ZIP_STORED):
-    buffer = io.BytesIO()
-    with (
-        zipfile.ZipFile(buffer, "w", compression) as archive,
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("ignore", UserWarning)  # duplicate names
-        archive.writestr("a folder/", b"")
-        for entry in entries:
-            info = zipfile.ZipInfo(entry.name)
-            info.compress_type = compression
-            mode = 0o120777 if entry.link else 0o100600
-            info.external_attr = mode << 16
-            archive.writestr(info, entry.stored)
-    data = bytearray(buffer.getvalue())
-    for entry in entries:
-        if entry.wrong_crc:
-            place = data.index(entry.stored)
-            data[place] ^= 1
-    return bytes(data)
-
-
-def tar_of(entries, compression=""):
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode=f"w:{compression}") as archive:
-        folder = tarfile.TarInfo("a folder")
-        folder.type = tarfile.DIRTYPE
-        archive.addfile(folder)
-        for entry in entries:
-            info = tarfile.TarInfo(entry.name)
-            info.mode = 0o4711
-            if entry.link:
-                info.type, info.linkname = tarfile.SYMTYPE, entry.link
-            info.size = 0 if entry.link else len(entry.data)
-            archive.addfile(info, io.BytesIO(entry.data))
-    return buffer.getvalue()
-
-
-def tar_gz(entries):
-    return tar_of(entries, "gz")
-
-
 WRITERS = [zip_of, tar_of, tar_gz, rar4, rar5]
 every_kind = pytest.mark.parametrize("write", WRITERS, ids=lambda w: w.__name__)
-
-
-def unpack(data, folder, name="videos.bin", max_bytes=10**9):
-    """Unpack an archive; return its rows by id, after checks that always hold."""
-    folder.mkdir(exist_ok=True)
-    (folder / name).write_bytes(data)
-    manifest = folder / "out" / f"{name}.tsv"
-    rows = unpack_archive.unpack([folder / name], manifest, 2, max_bytes)
-    assert tables.read(manifest) == rows
-    check_tree(rows, manifest)
-    return {row.id: row for row in rows}
-
-
-def check_tree(rows, manifest):
-    """What is on the disk is what the rows say, and nothing else."""
-    root = manifest.with_suffix("")
-    assert len({row.id for row in rows}) == len(rows)
-    found = {str(Path(f, n)) for f, _, names in os.walk(root) for n in names}
-    assert found == {row.path for row in rows if row.ok}
-    for row in rows:
-        if row.ok:
-            assert row.path == f"{root}/{row.id}"
-            assert row.bytes == Path(row.path).stat().st_size
-            assert len(row.key) == 16
-        else:
-            assert row.status == "bad_member"
-            assert row.message
-    beside = {path.name for path in manifest.parent.iterdir()}
-    kept = {f"{root.name}{suffix}" for suffix in ("", ".tsv", ".lock", ".journal")}
-    assert beside <= kept
-
-
-def content(rows):
-    return {row.id: Path(row.path).read_bytes() for row in rows.values() if row.ok}
 
 
 @every_kind
@@ -233,11 +165,7 @@ def test_declared_size_is_not_believed(declared, message, tmp_path):
     assert not (tmp_path / "a.avi").exists()
 
 
-def noise(size, seed):
-    return random.Random(seed).randbytes(size)
-
-
-@pytest.mark.parametrize("kind", ["", "gz", "bz2", "xz", "rar4", "rar5"])
+@pytest.mark.parametrize("kind", ["", "gz", "bz2", "xz", "zst", "rar4", "rar5"])
 def test_truncated_archive_gives_what_can_be_read(kind, tmp_path):
     entries = [Entry(f"{n}.avi", noise(1_000_000, n)) for n in range(4)]
     writer = {"rar4": rar4, "rar5": rar5}.get(kind, lambda es: tar_of(es, kind))
@@ -289,21 +217,6 @@ def test_rar_files_beside_each_other_give_each_its_own(tmp_path):
 def test_kind_is_told_by_content(tmp_path):
     rows = unpack(zip_of([Entry("a.avi", b"zip")]), tmp_path, "videos.rar")
     assert content(rows) == {"a.avi": b"zip"}
-
-
-def refusal(tmp_path, data, name="videos.rar"):
-    """Run the script on what it cannot unpack; return the one line that it says."""
-    archive, manifest = tmp_path / name, tmp_path / "out" / f"{name}.tsv"
-    if data is not None:
-        archive.write_bytes(data)
-    with pytest.raises(SystemExit) as stop:
-        unpack_archive.main(["--archive", str(archive), "--manifest", str(manifest)])
-    line = stop.value.code
-    assert line.startswith(f"error: {archive}")
-    assert "\n" not in line
-    assert not manifest.exists()
-    assert not list(tmp_path.rglob(".tmp-*"))
-    return line
 
 
 HTML = b"<!DOCTYPE html><html><body>Quota exceeded</body></html>\n" * 40
@@ -439,14 +352,20 @@ any_name = st.one_of(
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(any_name, min_size=1, max_size=6), st.sampled_from(WRITERS))
-def test_nothing_is_ever_written_outside(names, write):
+@given(
+    st.lists(any_name, min_size=1, max_size=6),
+    st.sampled_from(WRITERS),
+    st.sampled_from([None, *WRITERS]),
+)
+def test_nothing_is_ever_written_outside(names, write, write_outer):
     entries = [Entry(name, b"content %d" % n) for n, name in enumerate(names)]
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place, "in", "ner")
         folder.mkdir(parents=True)
         try:
             data = write(entries)
+            if write_outer:
+                data = write_outer([Entry("run/inner.rar", data), *entries])
         except ValueError:  # the writer refuses the name
             return
         try:
@@ -458,7 +377,7 @@ def test_nothing_is_ever_written_outside(names, write):
         assert {path.name for path in folder.iterdir()} == {"videos.bin", "out"}
         written = content(rows).values()
         assert set(written) <= {entry.data for entry in entries}
-        assert len(set(written)) == len(written)
+        assert len(set(written)) == len(written) or write_outer
 
 
 @settings(max_examples=60, deadline=None)
@@ -466,16 +385,20 @@ def test_nothing_is_ever_written_outside(names, write):
     st.sampled_from([zip_of, tar_of, tar_gz]),
     st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), max_size=4),
     st.floats(0.5, 1),
+    st.booleans(),
 )
-def test_any_damage_is_told_in_rows_or_in_one_line(write, changes, kept):
+def test_any_damage_is_told_in_rows_or_in_one_line(write, changes, kept, nested):
     entries = [Entry(f"{n}/é{n}.avi", noise(300, n)) for n in range(4)]
     data = bytearray(write(entries))
     for place, value in changes:
         data[int(place * len(data))] = value
     message = "told in rows"
+    data = data[: int(kept * len(data))]
+    if nested:
+        data = tar_of([Entry("inner.tar", data)])
     with tempfile.TemporaryDirectory() as folder:
         try:
-            unpack(data[: int(kept * len(data))], Path(folder, "in"))
+            unpack(data, Path(folder, "in"))
         except ArchiveError as error:
             message = str(error)
     assert len(message.splitlines()) == 1
@@ -485,7 +408,7 @@ def test_any_damage_is_told_in_rows_or_in_one_line(write, changes, kept):
 def test_plan_keeps_inside_and_apart(names):
     members = [Member(name, 1, 1, None, "", 0) for name in names]
     folder = Path("/data/videos.zip")
-    rows = unpack_archive.Plan(folder, 10).add(members)
+    rows = Plan(folder, 10).add(members)
     assert len({row.id for row in rows}) == len(rows) == len(members)
     good = [row for row in rows if row.ok]
     for row in good:
@@ -502,10 +425,43 @@ def test_member_without_a_name_is_refused(tmp_path):
     assert content(rows) == {"a.avi": b"good"}
 
 
-def test_file_and_folder_of_one_name_do_not_clash(tmp_path):
-    rows = unpack(zip_of([Entry("a", b"file"), Entry("a/b.avi", b"in it")]), tmp_path)
-    assert content(rows) == {"a/b.avi": b"in it"}
+@every_kind
+def test_file_and_folder_of_one_name_do_not_clash(write, tmp_path):
+    entries = [Entry("a", b"file"), Entry("a/b.avi", b"in it"), Entry("c.avi", b"c")]
+    data = write(entries)
+    rows = unpack(data, tmp_path)
+    assert content(rows) == {"a/b.avi": b"in it", "c.avi": b"c"}
     assert "directory" in rows["a"].message
+    assert unpack(data, tmp_path) == rows
+
+
+@pytest.mark.parametrize("kind", ["bz2", "xz", "zst"])
+def test_compressed_tars_come_out_as_they_went_in(kind, tmp_path):
+    entries = [Entry(name, data) for name, data in GOOD.items()]
+    assert content(unpack(tar_of(entries, kind), tmp_path)) == GOOD
+
+
+@pytest.mark.parametrize("kind", ["", "gz", "bz2", "xz", "zst"])
+def test_tar_is_read_once(kind, tmp_path, monkeypatch):
+    """Sizes at and around what a tar pads and a reader takes at once."""
+    sizes = [0, 1, 511, 512, 1024, 1 << 18, 300_000, (1 << 20) + 512]
+    entries = [Entry(f"{size}.avi", noise(size, size)) for size in sizes]
+    counted = []
+
+    class Counting(io.FileIO):
+        def readinto(self, buffer):
+            counted.append(super().readinto(buffer))
+            return counted[-1]
+
+    def open_counted(source):
+        return io.BufferedReader(Counting(source.paths[0]), 1 << 18)
+
+    monkeypatch.setattr(Source, "open", open_counted)
+    data = tar_of(entries, kind)
+    rows = unpack(data, tmp_path)
+    assert content(rows) == {entry.name: entry.data for entry in entries}
+    to_tell_the_kind = 1 << 18
+    assert len(data) <= sum(counted) <= len(data) + to_tell_the_kind
 
 
 def test_help_teaches():

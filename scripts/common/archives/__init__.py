@@ -7,6 +7,8 @@
     damage    why the list may not be all of it, or nothing
     contents  gives the content of each member that is wanted
 
+`Plan` says where each member goes, or why it is refused.
+
 No reader writes to where the archive says. The list is what the archive declares;
 the caller compares it with what comes out.
 """
@@ -15,24 +17,24 @@ import tarfile
 from pathlib import Path, PurePosixPath
 
 from scripts.common.archives.base import (
-    CHUNK,
     Archive,
     ArchiveError,
     Content,
     Member,
     Unreadable,
 )
+from scripts.common.archives.plan import Plan
 from scripts.common.archives.rar import Rar
 from scripts.common.archives.source import Source, magic_of
 from scripts.common.archives.tar import Tar
 from scripts.common.archives.zip import Zip
 
 __all__ = [
-    "CHUNK",
     "Archive",
     "ArchiveError",
     "Content",
     "Member",
+    "Plan",
     "Source",
     "Unreadable",
     "is_archive",

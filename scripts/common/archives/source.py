@@ -126,7 +126,7 @@ def _check_numbers(paths: Sequence[Path]) -> None:
         Unreadable: a part is missing, or is not in its place.
     """
     found = [re.fullmatch(r"(.*?)(\d+)(\D*)", path.name, re.DOTALL) for path in paths]
-    if None in found or len({match[1::2] for match in found}) > 1:
+    if None in found or len({match.group(1, 3) for match in found}) > 1:
         return
     numbers = [int(match[2]) for match in found]
     if numbers[0] not in (0, 1):
