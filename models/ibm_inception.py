@@ -116,10 +116,10 @@ class Inception(nn.Module):
             if number > 1:
                 x = self._pool_before(number, x)
             for name in names:
-                x = self.get_submodule(name)(x)
+                x = stage = self.get_submodule(name)(x)
                 if self.blend:
                     x = self.get_submodule(_tam(name))(x)
-        return outputs(x, self.fc)
+        return outputs(x, stage, self.fc)
 
     def _pool_before(self, stage: int, x: Tensor) -> Tensor:
         """Halve the sides before stages 2 to 5; from 3 on, the steps in time too."""
@@ -136,9 +136,9 @@ class Inception(nn.Module):
         return pool(x, self.pooling, (3, 3, 3), stride, (1, 1, 1))
 
 
-def _unit(kind: str, inputs: int, outputs: int, k: int, depthwise: bool) -> Unit:
+def _unit(kind: str, inputs: int, wide: int, k: int, depthwise: bool) -> Unit:
     # Upstream, the convolutions in time have a bias that the batch norm makes void.
-    return Unit(convolutions(kind, inputs, outputs, k, depthwise=depthwise, bias=True))
+    return Unit(convolutions(kind, inputs, wide, k, depthwise=depthwise, bias=True))
 
 
 def _tam(layer: str) -> str:

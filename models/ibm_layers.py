@@ -138,14 +138,17 @@ def halve_time(x: Tensor, method: str) -> Tensor:
     return pool(x, method, (3, 1, 1), (2, 1, 1), (1, 0, 0))
 
 
-def outputs(x: Tensor, fc: nn.Linear) -> dict[str, Tensor]:
-    """What all networks of the study give, from their last stage (N, C, T', h, w)."""
+def outputs(x: Tensor, stage: Tensor, fc: nn.Linear) -> dict[str, Tensor]:
+    """What all networks of the study give, from x (N, C, T', h, w) and the head.
+
+    stage: the last stage, which is x but where a blending follows it.
+    """
     steps = x.mean(dim=(3, 4)).transpose(1, 2)
     scores = fc(steps)
     return {
         "features": steps.mean(dim=1),
         "features_per_step": steps,
-        "map": x.movedim(1, -1),
+        "map": stage.movedim(1, -1),
         "logits_per_step": scores,
         "logits": scores.mean(dim=1),
     }

@@ -106,7 +106,7 @@ class ResNet(nn.Module):
         x = self.layer1(pool(x, "max", (1, 3, 3), (1, 2, 2), (0, 1, 1)))
         for layer in (self.layer2, self.layer3, self.layer4):
             x = layer(x if self.pooling is None else halve_time(x, self.pooling))
-        return outputs(x, self.fc)
+        return outputs(x, x, self.fc)
 
 
 def _block(
@@ -121,7 +121,7 @@ def _block(
     blend: dict | None,
 ) -> Block:
     """A block of two convolutions of 3 x 3 (basic), or of one between two of 1 x 1."""
-    outputs = width if basic else 4 * width
+    wide = width if basic else 4 * width
     strides = {"stride": stride, "time_stride": time_stride}
     if basic:
         plan = [(inputs, width, 3, strides), (width, width, 3, {})]
@@ -129,19 +129,19 @@ def _block(
         plan = [
             (inputs, width, 1, {}),
             (width, width, 3, strides),
-            (width, outputs, 1, {}),
+            (width, wide, 1, {}),
         ]
     convs = {
         f"conv{number}{suffix}": conv
-        for number, (wide, out, k, step) in enumerate(plan, 1)
+        for number, (before, behind, k, step) in enumerate(plan, 1)
         for suffix, conv in convolutions(
-            kind, wide, out, k, depthwise=depthwise, **step
+            kind, before, behind, k, depthwise=depthwise, **step
         ).items()
     }
     shortcut = None
-    if stride > 1 or inputs != outputs:
-        (conv,) = convolutions(kind, inputs, outputs, 1, **strides).values()
-        shortcut = nn.Sequential(conv, nn.BatchNorm3d(outputs))
+    if stride > 1 or inputs != wide:
+        (conv,) = convolutions(kind, inputs, wide, 1, **strides).values()
+        shortcut = nn.Sequential(conv, nn.BatchNorm3d(wide))
     return Block(convs, shortcut, TAM(inputs, **blend) if blend else None)
 
 

@@ -69,7 +69,11 @@ def test_outputs_equal_those_of_the_upstream_network(variant):
         }
     assert {"features", "logits"} <= set(expected)
     for name, value in expected.items():
-        assert relative_l2(found[name][0], value) < 1e-5, name
+        ours = found[name][0]
+        if name == "map":  # stored as every n-th number of (C, T', h, w)
+            ours = ours.movedim(-1, 0).flatten()
+            ours = ours[:: -(-len(ours) // len(value))]
+        assert relative_l2(ours, value) < 1e-5, name
 
 
 @pytest.mark.parametrize("row", KEYS, ids=lambda row: row["name"])

@@ -175,9 +175,9 @@ def _dim(depth: int | None) -> int:
 def _features(dim: int, classes: int, side: int) -> dict[str, Feature]:
     """What `models.ibm_layers.outputs` gives; side: of the last stage, in pixels."""
     scores = "class scores before softmax"
-    step = "last stage averaged over space, before fc"
+    step = "last stage (blended in Inception with TAM) averaged over space, before fc"
     return {
-        "features": Feature(dim, "last stage averaged over space and time, before fc"),
+        "features": Feature(dim, "features_per_step averaged over time"),
         "features_per_step": Feature(dim, step, ("time",)),
         "map": Feature(dim, "last stage", ("time", side, side)),
         "logits_per_step": Feature(classes, f"{scores}, of each step", ("time",)),
