@@ -40,7 +40,7 @@ class Branches(nn.Module):
         def unit(wide: int, out: int, k: int) -> Unit:
             return _unit(kind, wide, out, k, depthwise)
 
-        # Two branches of 3 x 3: the second was 5 x 5 in the paper, but never in code.
+        # The branch that was 5 x 5 in the paper is 3 x 3 here, as in most code.
         self.branch1 = unit(inputs, point, 1)
         self.branch2 = nn.Sequential(
             unit(inputs, reduced1, 1), unit(reduced1, wide1, 3)
@@ -137,7 +137,7 @@ class Inception(nn.Module):
 
 
 def _unit(kind: str, inputs: int, wide: int, k: int, depthwise: bool) -> Unit:
-    # Upstream, the convolutions in time have a bias that the batch norm makes void.
+    # Convolutions in time have a bias upstream, though a batch norm follows.
     return Unit(convolutions(kind, inputs, wide, k, depthwise=depthwise, bias=True))
 
 
