@@ -5,7 +5,7 @@ rule summarise_dataset:
     input:
         videos="results/{dataset}/index/videos.tsv",
         counts="results/{dataset}/index/counts.tsv",
-        videos=lambda wildcards: videos_of(wildcards.dataset),
+        downloads=lambda wildcards: videos_of(wildcards.dataset),
         clips=lambda wildcards: clips_of(wildcards.dataset),
         frames=lambda wildcards: frames_of(wildcards.dataset),
         lists=lambda wildcards: lists_of(wildcards.dataset),

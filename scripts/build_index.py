@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from scripts.common import cli, files, tables
+from scripts.common import addresses, cli, files, tables
 from scripts.common.annotations import (
     READERS,
     Annotated,
@@ -36,7 +36,6 @@ from scripts.common.annotations import (
 )
 from scripts.common.ids import SlugTooLong, fingerprint, shard_name, shard_of, slug
 from scripts.common.index import LABEL_SEPARATOR, Entry, render_events, render_videos
-from scripts.common.originals import is_url
 from scripts.common.sources import (
     Source,
     image_folders,
@@ -84,12 +83,13 @@ def where_annotated(annotated: Annotated, folder: Path) -> Row:
     """Return the row of a video that is where the annotations say.
 
     Args:
-        annotated: its `url` is where to download it; without one, `name` is its path.
+        annotated: its `url` is where to download it; without one, `name` is its path,
+            or a YouTube id.
         folder: what paths are relative to: the annotations' own.
     """
-    if annotated.url:
-        key = fingerprint(url=annotated.url)
-        row = Row(annotated.id, path=annotated.url, key=key)
+    address = addresses.parse(annotated.url or annotated.name)
+    if address:
+        row = Row(annotated.id, path=address.url, key=fingerprint(url=address.url))
     else:
         row = source_row(annotated.id, folder / annotated.name)
     return segment(row, annotated)
@@ -112,7 +112,7 @@ def labelled(video: Annotated, by_folder: bool) -> Annotated:
         by_folder: where it has no label, the name of its folder is one.
     """
     labels = video.labels
-    if not labels and by_folder and not is_url(video.name):
+    if not labels and by_folder and not addresses.is_url(video.name):
         labels = folder_labels(video.name)
     tidy = tuple(" ".join(label.split()) for label in labels)
     return video if tidy == video.labels else replace(video, labels=tidy)
@@ -245,7 +245,7 @@ def shard_key(row: Row) -> str:
 
     The segments of one download share a shard, so that it is downloaded once.
     """
-    return row.path if is_url(row.path) else row.id
+    return row.path if addresses.is_url(row.path) else row.id
 
 
 def write_index(

@@ -16,9 +16,9 @@ from collections.abc import Generator, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from scripts.common import cli, tables
-from scripts.common.downloads import NotReady, Settings, addresses
-from scripts.common.downloads.addresses import Address
+from scripts.common import addresses, cli, tables
+from scripts.common.addresses import Address
+from scripts.common.downloads import NotReady, Settings
 from scripts.common.downloads.hosts import REFUSALS, Hosts
 from scripts.common.downloads.plain import PARTIAL, partial_path
 from scripts.common.downloads.settings import check_ready

@@ -43,7 +43,8 @@ class Project:
 
     def configure(self, config: dict) -> None:
         """Write the configuration."""
-        (self.folder / "config.yaml").write_text(yaml.safe_dump(config))
+        text = yaml.safe_dump(config, sort_keys=False)
+        (self.folder / "config.yaml").write_text(text)
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command line that a user would type."""

@@ -213,6 +213,8 @@ def test_videos_may_be_where_the_annotations_say(tmp_path, source):
         "gone.mp4,,\n"
         "https://a.org/v.mp4,0,1\n"
         "https://a.org/v.mp4,1,2\n"
+        "https://youtu.be/-3B32lodo2M,,\n"
+        "0347ZoDXyP0,,\n"
     )
     entries = build(tmp_path / "i", None, annotate(tmp_path, text), shards=50)
     states = {k: (e.row.status, e.row.path) for k, e in entries.items()}
@@ -222,6 +224,11 @@ def test_videos_may_be_where_the_annotations_say(tmp_path, source):
         "gone.mp4": ("missing", ""),
         "https://a.org/v.mp4_0_1": ("ok", "https://a.org/v.mp4"),
         "https://a.org/v.mp4_1_2": ("ok", "https://a.org/v.mp4"),
+        "https://youtu.be/-3B32lodo2M": (
+            "ok",
+            "https://www.youtube.com/watch?v=-3B32lodo2M",
+        ),
+        "0347ZoDXyP0": ("ok", "https://www.youtube.com/watch?v=0347ZoDXyP0"),
     }
     tables_with_it = [
         table

@@ -14,11 +14,10 @@ import yt_dlp
 from yt_dlp.extractor.common import InfoExtractor
 from yt_dlp.utils import DownloadError, ExtractorError
 
-from scripts.common import media
+from scripts.common import addresses, media
 from scripts.common.downloads import (
     NotReady,
     Settings,
-    addresses,
     fetch_file,
     fetch_video,
     session,

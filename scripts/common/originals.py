@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
 
+from scripts.common.addresses import is_url
+
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 # Annotation files that are unpacked before they are read.
 _ARCHIVE = re.compile(r"\.(zip|rar|tgz|tbz2|txz|tar(\.(gz|bz2|xz|zst))?)$", re.I)
@@ -59,11 +61,6 @@ class Original:
 
 # Gives the lines of a list.
 ReadList = Callable[[File], Iterable[str]]
-
-
-def is_url(place: str) -> bool:
-    """Tell an address from a path."""
-    return place.lower().startswith(("http://", "https://", "ftp://"))
 
 
 def expand(pattern: str) -> list[str]:

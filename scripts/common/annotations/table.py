@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts.common.addresses import is_url
 from scripts.common.annotations import reading
 from scripts.common.annotations.base import (
     DEFAULT_SET,
@@ -14,7 +15,6 @@ from scripts.common.annotations.base import (
     Annotations,
     Event,
 )
-from scripts.common.originals import is_url
 
 
 def read_table(

@@ -1,7 +1,6 @@
 """Whatever comes over HTTP: plain files, and videos of any site that yt-dlp knows.
 
     settings     the config's `download:`, and what is looked at before the work begins
-    addresses    what the `path` of a video's row means: YouTube id, URL, local file
     errors       yt-dlp's exceptions as reasons of the manifest
     session      yt-dlp with this project's manners; trying again; limits and progress
     plain        `fetch_file`: a file from the first of several addresses that gives it

@@ -10,7 +10,7 @@ from pathlib import Path
 from yt_dlp.utils import is_html
 
 from scripts.common import files
-from scripts.common.downloads.addresses import is_url
+from scripts.common.addresses import is_url
 from scripts.common.downloads.session import Refused, Session, Watch, persistently
 from scripts.common.downloads.settings import Settings
 from scripts.common.ids import fingerprint

@@ -8,7 +8,7 @@ from pathlib import Path
 from yt_dlp.cookies import YoutubeDLCookieJar
 from yt_dlp.globals import supported_js_runtimes
 
-from scripts.common.downloads import addresses
+from scripts.common import addresses
 
 
 class NotReady(Exception):

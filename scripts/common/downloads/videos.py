@@ -11,8 +11,8 @@ from pathlib import Path
 import yt_dlp
 
 from scripts.common import files, media
+from scripts.common.addresses import video_suffix
 from scripts.common.downloads import plain
-from scripts.common.downloads.addresses import video_suffix
 from scripts.common.downloads.session import Session, Watch, persistently
 from scripts.common.downloads.settings import NotReady, Settings
 from scripts.common.ids import fingerprint
