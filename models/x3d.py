@@ -6,6 +6,7 @@ https://github.com/facebookresearch/SlowFast; module names are those of its chec
 keys. All published sizes have the same widths.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -124,8 +125,10 @@ class SqueezeExcitation(nn.Module):
         self.fc2 = nn.Conv3d(narrow, width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        means = x.mean(dim=(2, 3, 4), keepdim=True)
-        return x * self.fc2(F.relu(self.fc1(means))).sigmoid()
+        # In double precision: large numbers cancel before the sigmoid.
+        means = x.mean(dim=(2, 3, 4), keepdim=True, dtype=torch.float64)
+        weights = _double(self.fc2, F.relu(_double(self.fc1, means))).sigmoid()
+        return x * weights.to(x.dtype)
 
 
 class Head(nn.Module):
@@ -146,3 +149,8 @@ class Head(nn.Module):
         x = F.relu(self.lin_5(F.avg_pool3d(x, (x.shape[2], *sides), stride=1)))
         features = x.mean(dim=(2, 3, 4))
         return {"features": features, "logits": self.projection(features)}
+
+
+def _double(layer: nn.Conv3d, x: Tensor) -> Tensor:
+    """What a layer of 1 x 1 x 1 gives, in double precision."""
+    return F.conv3d(x, layer.weight.double(), layer.bias.double())
