@@ -93,26 +93,38 @@ class _Numbers:
 
 
 class _Array:
-    """An array that is made first and filled then; `_plain` takes it out."""
+    """An array that is made first and filled then; `_plain` takes it out.
+
+    Like all that a file may name here, it has a `__setstate__`, or is written in C: of
+    anything else, a pickle could replace the attributes.
+    """
 
     def __init__(self, *_empty: Any) -> None:
         self.array = None
 
     def __setstate__(self, state: tuple) -> None:
         _version, shape, numbers, fortran, data = state
-        self.array = _array(data, numbers, shape, "F" if fortran else "C")
+        self._fill(data, numbers, shape, "F" if fortran else "C")
+
+    def _fill(
+        self, data: bytes | str, numbers: _Numbers, shape: tuple, order: str = "C"
+    ) -> None:
+        if isinstance(data, str):  # bytes of Python 2
+            data = data.encode("latin1")
+        array = np.frombuffer(data, numbers.dtype)
+        self.array = array.reshape(shape, order=order)
 
 
-def _array(
-    data: bytes | str, numbers: _Numbers, shape: tuple, order: str = "C"
-) -> np.ndarray:
-    if isinstance(data, str):  # bytes of Python 2
-        data = data.encode("latin1")
-    return np.frombuffer(data, numbers.dtype).reshape(shape, order=order)
+class _Filled(_Array):
+    """An array as protocol 5 has it."""
+
+    def __init__(self, *content: Any) -> None:
+        self._fill(*content)
 
 
-def _scalar(numbers: _Numbers, data: bytes | str) -> np.generic:
-    return _array(data, numbers, ())[()]
+class _Scalar(_Array):
+    def __init__(self, numbers: _Numbers, data: bytes | str) -> None:
+        self._fill(data, numbers, ())
 
 
 # What the pickle of an array names, of protocols 2 to 5, by NumPy 1 and 2.
@@ -126,8 +138,8 @@ _ALLOWED = {
         for core in ("core", "_core")
         for name, function, ours in (
             ("multiarray", "_reconstruct", _Array),
-            ("multiarray", "scalar", _scalar),
-            ("numeric", "_frombuffer", _array),
+            ("multiarray", "scalar", _Scalar),
+            ("numeric", "_frombuffer", _Filled),
         )
     },
 }

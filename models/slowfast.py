@@ -122,21 +122,22 @@ class ResNet(nn.Module):
 
         Neither C2D's pool in time nor the distance of the frames shows in weights.
         """
-        pattern = re.compile(
-            r"s(\d)\.pathway0_(stem\.conv|res(\d+)\.branch2\.a)\.weight"
-        )
-        spans, blocks = [0] * 5, [0] * 5
+        found: list[list[int]] = [[] for _ in range(5)]
         for key, value in state.items():
-            found = pattern.fullmatch(key)
-            if found and value.dim() == 5 and 1 <= int(found[1]) <= 5:
-                stage = int(found[1]) - 1
-                spans[stage] = max(spans[stage], value.shape[2])
-                blocks[stage] += 1
-        names = {tuple(map(max, kernels)): name for name, kernels in KERNELS.items()}
-        name = names.get(tuple(spans))
+            conv = re.fullmatch(
+                r"s([1-5])\.pathway0_(stem\.conv|res\d+\.branch2\.a)\.weight", key
+            )
+            if conv and value.dim() == 5:
+                found[int(conv[1]) - 1].append(value.shape[2])
         depths = {(1, *blocks): depth for depth, blocks in BLOCKS.items()}
-        depth = depths.get(tuple(blocks))
-        if name is None or depth is None:
+        depth = depths.get(tuple(map(len, found)))
+        if depth is None:
+            return None
+        spans = [max(stage) for stage in found]
+        firsts = ("C2D", "I3D", "Slow")
+        names = {tuple(map(max, KERNELS[name])): name for name in firsts}
+        name = names.get(tuple(spans))
+        if name is None:
             return None
         if any(".pathway1_" in key for key in state):
             name = "SlowFast"
