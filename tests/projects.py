@@ -67,11 +67,11 @@ class Project:
                 start_new_session=True,
             )
 
-    def run(self, *arguments: str, status: int = 0) -> str:
-        """Run the workflow to its end and return what it printed."""
+    def run(self, *arguments: str, status: int | None = 0) -> str:
+        """Run the workflow to its end and return what it printed; None: any status."""
         returned = self.start(*arguments).wait()
         output = (self.folder / "output.txt").read_text()
-        assert returned == status, output
+        assert status in (None, returned), output
         return output
 
     def executed(self, *arguments: str) -> set[str]:
