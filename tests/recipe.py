@@ -32,6 +32,8 @@ def weight(key: str, shape: tuple[int, ...]) -> np.ndarray:
         values = random.uniform(0.5, 1.5, shape)
     elif key.endswith("running_mean"):
         values = random.normal(0, 0.1, shape)
+    elif len(shape) > 1 and any(word in key for word in ("pos_", "_token")):
+        values = random.normal(0, 0.2, shape)
     elif len(shape) > 1:
         values = random.normal(0, math.sqrt(1.5 / math.prod(shape[1:])), shape)
     elif key.endswith("bias"):

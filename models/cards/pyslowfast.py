@@ -1,4 +1,4 @@
-"""What the cards of PySlowFast's MViT, reversible MViT and X3D have in common.
+"""What the cards of PySlowFast's models have in common.
 
 Its videos are read at 30 fps, and its pixels normalised by one mean and one deviation.
 """
@@ -41,7 +41,8 @@ def card(
         frames=window[0],
         stride=window[1],
         fps=30,
-        resize=Resize(short=size[0]),
+        # The ratio of the sizes before and after, for each side by itself.
+        resize=Resize(height=(size[0], size[0])),
         crop=size[1],
         mean=(0.45, 0.45, 0.45),
         std=(0.225, 0.225, 0.225),
