@@ -208,7 +208,9 @@ def compare(found: Mapping[str, int], expected: Mapping) -> list[tuple]:
     wanted = {key: expected[key] for key in ("videos", "classes") if key in expected}
     for name, splits in expected.get("splits", {}).items():
         wanted |= {f"{name} {split}": count for split, count in splits.items()}
-    names = sorted({*found, *wanted}, key=lambda name: (" " in name, name))
+    names = sorted(
+        {*found, *wanted}, key=lambda name: (" " in name, name != "videos", name)
+    )
     return [(name, wanted.get(name), found.get(name, 0)) for name in names]
 
 

@@ -334,8 +334,8 @@ def test_what_was_expected_is_compared(tmp_path, source, capsys):
     table = (tmp_path / "i/counts.tsv").read_text().splitlines()
     assert table == [
         "what\texpected\tfound",
-        "classes\t\t1",
         "videos\t2\t2",
+        "classes\t\t1",
         "default test\t5\t1",
         "default train\t1\t1",
     ]
