@@ -1,0 +1,39 @@
+"""Which frames of a whole video a network gets, where a window does not say it.
+
+As https://github.com/mit-han-lab/temporal-shift-module takes them in its tests; there,
+frames are counted from 1. A video's score is the mean of its views' logits.
+"""
+
+import numpy as np
+
+
+def uniform(frames: int, segments: int) -> list[int]:
+    """Return the middle frame of each of a video's equal segments, numbers from 0.
+
+    A video with fewer frames than segments repeats some.
+    """
+    length = frames / segments
+    return [int(length / 2 + length * segment) for segment in range(segments)]
+
+
+def uniform_twice(frames: int, segments: int) -> list[list[int]]:
+    """Return two views: the segments' middle frames, and their first ones."""
+    length = frames / segments
+    first = [int(length * segment) for segment in range(segments)]
+    return [uniform(frames, segments), first]
+
+
+def dense(
+    frames: int, segments: int, views: int = 10, span: int = 64
+) -> list[list[int]]:
+    """Return views of `segments` frames, equally far apart in `span` neighbouring ones.
+
+    The views begin at equal distances over the video; in a video shorter than the span
+    all begin with its first frame, and go on from there when they reach its end.
+    """
+    last = max(frames - span, 0)
+    starts = np.linspace(0, last, views, dtype=int).tolist()
+    stride = span // segments
+    return [
+        [(start + n * stride) % frames for n in range(segments)] for start in starts
+    ]
