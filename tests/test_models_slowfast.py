@@ -80,6 +80,13 @@ def test_keys_shapes_and_parameters_are_those_of_the_published_checkpoint(varian
     assert models.count_parameters(name) == int(row["parameters"])
 
 
+def test_multiply_accumulates_are_those_of_the_paper():
+    # Table 2 of https://arxiv.org/abs/1812.03982, in billions.
+    for name, published in (("slow", 54.5), ("slowfast", 65.7)):
+        macs = models.count_macs(f"{name}_8x8_r50_k400")
+        assert round(macs["convolutions"] / 1e9, 1) == published
+
+
 def test_c2d_without_pools_in_time_sees_each_frame_alone():
     # Both have the same weights of the same seed.
     nopool, pool = map(models.create, ("c2d_nopool_8x8_r50_k400", "c2d_8x8_r50_k400"))

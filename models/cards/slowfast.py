@@ -10,7 +10,7 @@ PySlowFast reads Charades and Something-Something as BGR, and turns them round.
 import re
 from dataclasses import replace
 
-from models.cards.base import Card, Checkpoint, Feature, Resize
+from models.cards.base import Card, Checkpoint, Feature
 from models.cards.pyslowfast import accuracy, card, checkpoint
 
 SLOWFAST = "https://arxiv.org/abs/1812.03982"
@@ -61,9 +61,7 @@ def _card(
         published=published,
         classes=classes,
     )
-    # The ratio of the sizes before and after, for each side by itself.
-    resize = Resize(height=(size[0], size[0]))
-    return replace(made, resize=resize, min_frames=min_frames)
+    return replace(made, min_frames=min_frames)
 
 
 def _slowfast(classes: int, depth: int = 50, **further) -> dict:
