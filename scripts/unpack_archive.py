@@ -17,7 +17,6 @@ is not unpacked again, also after a kill.
 
 import contextlib
 import json
-import os
 import shutil
 import signal
 import sys
@@ -196,13 +195,7 @@ class Unpacking:
                 self._take_room(sum(row.bytes for row in todo))
                 self._write(archive, source, _in_turn(rows))
             else:
-                # Members come one by one; what follows may decide otherwise.
-                guess = self.plan.guess()
-                guessed = self._write(
-                    archive, source, lambda member: guess.add([member], prefix)[0]
-                )
-                rows = self.plan.add(archive.members, prefix)
-                self._correct(source, rows, guessed)
+                rows = self._write_guessing(archive, source, prefix)
         if not archive.members:
             cause = f" ({archive.damage})" if archive.damage else ""
             raise Unreadable(
@@ -213,16 +206,30 @@ class Unpacking:
             for row in rows
         ]
 
-    def _correct(self, source: Source, rows: list[Row], guessed: set[str]) -> None:
-        """Undo where a later member made a guess wrong; only odd archives need it."""
+    def _write_guessing(
+        self, archive: Archive, source: Source, prefix: str
+    ) -> list[Row]:
+        """Write members that come one by one; undo what a later one makes wrong."""
+        state, rows = self.plan.state(), []
+        self.plan.surprised = False
+
+        def judge(member: Member) -> Row:
+            rows.extend(self.plan.add([member], prefix))
+            return rows[-1]
+
+        guessed = self._write(archive, source, judge)
+        if not self.plan.surprised:
+            return rows
+        self.plan.restore(state)
+        rows = self.plan.add(archive.members, prefix)
         right = {row.id for row in rows if row.ok}
         for name in guessed - right:
             if self.done.rows.pop(name).ok:
-                Path(self.plan.folder, name).unlink()
+                Path(self.plan.folder, name).unlink(missing_ok=True)
         if right - guessed:
-            limit = self.plan.max_bytes
-            with archives.open_archive(source, self.scratch / "unar", limit) as archive:
-                self._write(archive, source, _in_turn(rows))
+            with archive.again() as again:
+                self._write(again, source, _in_turn(rows))
+        return rows
 
     def _write(
         self, archive: Archive, source: Source, judge: Callable[[Member], Row]
@@ -251,11 +258,12 @@ class Unpacking:
             unit_scale=True,
             disable=not sys.stderr.isatty(),
         )
-        with (
-            ThreadPoolExecutor(self.threads) as pool,
-            contextlib.closing(archive.contents(wanted)) as contents,
-            bar,
-        ):
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(bar)
+            pool = ThreadPoolExecutor(self.threads)
+            stack.callback(pool.shutdown, cancel_futures=True)
+            contents = archive.contents(wanted)
+            stack.enter_context(contextlib.closing(contents))
             for content in contents:
                 row = chosen.popleft()
                 if content.keeps:

@@ -27,8 +27,10 @@ class Journal:
         self.rows: dict[str, Row] = {}
         self._file = None
         self._synced = -math.inf
+        self._lines = 0
         if path.exists():
             for line in path.read_bytes().splitlines():
+                self._lines += 1
                 try:
                     row = Row(**json.loads(line))
                 except (ValueError, TypeError):
@@ -46,18 +48,23 @@ class Journal:
             if self._file.tell():
                 # Ends a torn line; an empty one is passed over on reading.
                 self._file.write(b"\n")
+                self._lines += 1
         self._file.write(_line(row))
         self._file.flush()
+        self._lines += 1
         self.rows[row.id] = row
         if time.monotonic() - self._synced > SECONDS_BETWEEN_SYNCS:
             os.fsync(self._file.fileno())
             self._synced = time.monotonic()
 
     def compact(self) -> None:
-        """Rewrite the file with one line for each video."""
+        """Have one line for each video in the file."""
         self.close()
+        if self._lines == len(self.rows):
+            return
         with files.atomic(self.path) as temporary:
             temporary.write_bytes(b"".join(map(_line, self.rows.values())))
+        self._lines = len(self.rows)
 
     def close(self) -> None:
         """Close the file; a later append opens it again."""

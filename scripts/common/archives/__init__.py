@@ -14,7 +14,7 @@ the caller compares it with what comes out.
 """
 
 import tarfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from scripts.common.archives.base import (
     Archive,
@@ -76,7 +76,9 @@ def stem(name: str) -> str:
     >>> stem("hmdb51/brush_hair.rar"), stem("a.tar.gz"), stem("model.npz"), stem(".zip")
     ('hmdb51/brush_hair', 'a', '', '')
     """
-    last = PurePosixPath(name).name.lower()
+    if not name.lower().endswith(SUFFIXES):
+        return ""
+    last = name.rpartition("/")[2].lower()
     found = [end for end in SUFFIXES if last.endswith(end) and last != end]
     return name[: -max(map(len, found))] if found else ""
 

@@ -127,6 +127,10 @@ class Archive(ABC):
             ArchiveError: the program that unpacks was killed.
         """
 
+    def again(self) -> "Archive":
+        """Return the same archive from its beginning, if it is read but once."""
+        raise NotImplementedError
+
     @abstractmethod
     def close(self) -> None:
         """Close the file and remove what reading it has made."""

@@ -1,9 +1,8 @@
 """What becomes of each member: a path below the job's folder, or a refusal."""
 
 import os
-from collections import ChainMap
-from collections.abc import Iterable, Iterator, MutableMapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts.common.archives.base import Member
@@ -25,22 +24,19 @@ class Plan:
         max_bytes: what they may come to together.
         total: bytes of the `ok` rows.
         rows: by id.
-        folders: ids that cannot be files because members are below them.
+        folders: ids that members are below; whether a file is in the way there.
+        surprised: a member was added that makes a directory of an earlier one.
     """
 
     folder: Path
     max_bytes: int
     total: int = 0
-    rows: MutableMapping[str, Row] = field(default_factory=dict)
-    folders: MutableMapping[str, None] = field(default_factory=dict)
+    rows: dict[str, Row] = field(default_factory=dict)
+    folders: dict[str, bool] = field(default_factory=dict)
+    surprised: bool = False
 
     def __post_init__(self):
         self._used = len(os.fsencode(self.folder.absolute()))
-
-    def guess(self) -> "Plan":
-        """Return a plan that goes on from this one and leaves it as it is."""
-        rows, folders = ChainMap({}, self.rows), ChainMap({}, self.folders)
-        return replace(self, rows=rows, folders=folders)
 
     def add(self, members: Iterable[Member], prefix: str = "") -> list[Row]:
         """Return a row for each member: `ok` with where it goes, or why it is refused.
@@ -50,44 +46,36 @@ class Plan:
             prefix: of an inner archive, the directory that it is unpacked to.
         """
         start = f"{prefix}/" if prefix else ""
-        names = [(member, normalised(member.name)) for member in members]
-        for _, name in names:
-            self.folders.update(dict.fromkeys(_parents(start + name)))
         used = self._used + len(os.fsencode(start))
-        return [self._judge(member, name, start, used) for member, name in names]
-
-    def _judge(self, member: Member, name: str, start: str, used: int) -> Row:
-        row_id = start + name
-        refusal = name_refusal(name, used) or member.refusal
-        if row_id in self.rows:
-            refusal = "another member has the same name"
-        elif row_id in self.folders:
-            refusal = refusal or "another member takes it for a directory"
-        elif any(self._is_file(parent) for parent in _parents(row_id)):
-            refusal = refusal or "another member is a file where its directory would be"
-        elif member.is_bomb or self.total + member.bytes > self.max_bytes:
-            refusal = refusal or (
-                f"{member.bytes} bytes from {member.packed} are too many (see"
-                " --max-bytes)"
-            )
-        row = Row(self.unique(start + (name or "(no name)")))
-        if refusal:
-            row = row.failed("bad_member", refusal)
-        else:
-            row = Row(row.id, path=f"{self.folder}/{row_id}", bytes=member.bytes)
-            self.total += member.bytes
-        self.rows[row.id] = row
-        return row
-
-    def _is_file(self, name: str) -> bool:
-        return name in self.rows and self.rows[name].ok
+        named = []
+        for member in members:
+            name = normalised(member.name)
+            refusal = name_refusal(name, used)
+            if not refusal:
+                self._add_folders(start + name)
+            named.append((member, start + (name or "(no name)"), refusal))
+        return [self._judge(member, name, refusal) for member, name, refusal in named]
 
     def keep(self, rows: Iterable[Row]) -> None:
         """Add rows that an earlier run has made."""
         for row in rows:
+            if not name_refusal(row.id, self._used):
+                self._add_folders(row.id)
             self.rows.setdefault(row.id, row)
-            self.folders.update(dict.fromkeys(_parents(row.id)))
             self.total += row.bytes if row.ok else 0
+
+    def state(self) -> tuple[int, int, int]:
+        """Return what `restore` goes back to."""
+        return len(self.rows), len(self.folders), self.total
+
+    def restore(self, state: tuple[int, int, int]) -> None:
+        """Forget what was added since then."""
+        rows, folders, self.total = state
+        while len(self.rows) > rows:
+            self.rows.popitem()
+        while len(self.folders) > folders:
+            self.folders.popitem()
+        self.surprised = False
 
     def unique(self, name: str) -> str:
         """Return an id that no row has and that a table can hold."""
@@ -100,6 +88,45 @@ class Plan:
             candidate, number = f"{name}#{number}", number + 1
         return candidate
 
+    def _add_folders(self, name: str) -> None:
+        """Note the directories that a member is in, from the top."""
+        end = name.rfind("/")
+        if end < 0 or name[:end] in self.folders:
+            return
+        in_the_way, end = False, 0
+        while (end := name.find("/", end + 1)) > 0:
+            folder = name[:end]
+            if folder not in self.folders:
+                row = self.rows.get(folder)
+                self.surprised |= row is not None
+                in_the_way |= row is not None and row.ok
+                self.folders[folder] = in_the_way
+            in_the_way = self.folders[folder]
+
+    def _judge(self, member: Member, name: str, refusal: str) -> Row:
+        refusal = refusal or member.refusal
+        if name in self.rows:
+            refusal = "another member has the same name"
+        elif refusal:
+            pass
+        elif name in self.folders:
+            refusal = "another member takes it for a directory"
+        elif self.folders.get(name.rpartition("/")[0]):
+            refusal = "another member is a file where its directory would be"
+        elif member.is_bomb or self.total + member.bytes > self.max_bytes:
+            refusal = (
+                f"{member.bytes} bytes from {member.packed} are too many (see"
+                " --max-bytes)"
+            )
+        row_id = self.unique(name)
+        if refusal:
+            row = Row(row_id).failed("bad_member", refusal)
+        else:
+            row = Row(row_id, path=f"{self.folder}/{name}", bytes=member.bytes)
+            self.total += member.bytes
+        self.rows[row.id] = row
+        return row
+
 
 def normalised(name: str) -> str:
     """Return a member's path without the parts that mean nothing.
@@ -109,12 +136,6 @@ def normalised(name: str) -> str:
     """
     parts = [part for part in name.split("/") if part not in ("", ".")]
     return ("/" if name.startswith("/") else "") + "/".join(parts)
-
-
-def _parents(name: str) -> Iterator[str]:
-    while "/" in name:
-        name = name.rpartition("/")[0]
-        yield name
 
 
 def name_refusal(name: str, used: int) -> str:

@@ -146,7 +146,7 @@ class Rar(Archive):
             (source / volume.name).symlink_to(volume)
         # The system ends what writes a larger file than any member may be.
         most = max(member.bytes for member in members) + CHUNK
-        command = ["sh", "-c", 'ulimit -f "$0" && exec "$@"', str(most // BLOCK)]
+        command = ["sh", "-c", 'ulimit -f "$0"; exec "$@"', str(most // BLOCK)]
         # Where Linux can see to it, unar does not outlive a killed job.
         if shutil.which("setpriv"):
             command += ["setpriv", "--pdeathsig", "KILL"]

@@ -131,6 +131,9 @@ class Tar(Archive):
             self.damage = str(failure)
             raise
 
+    def again(self) -> "Tar":
+        return Tar(self._source, self._max_bytes)
+
     def close(self) -> None:
         self._tar.close()
         self._opened.close()
