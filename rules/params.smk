@@ -19,7 +19,7 @@ def index_options(wildcards):
     """Return what the index depends on; of a folder, when its folders changed."""
     dataset = DATASETS[wildcards.dataset]
     keys = ("shards", "labels", "images_fps", "subset", "expected")
-    values = {key: dataset[key] for key in keys}
+    values = {key: dataset[key] for key in keys} | {"annotations": None}
     if dataset["annotations"]:
         form = {"format": dataset["annotations"]["format"]}
         keys = ("columns", "label_separator")
