@@ -131,8 +131,8 @@ def test_a_missing_program_is_told_before_anything_runs(tmp_path, monkeypatch):
 
 def test_unar_is_needed_for_rar_and_conda_does_not_bring_it():
     def needed(archives, conda):
-        config = {"datasets": {"x": {"source": {"archives": archives}}}}
-        return preflight.needed_programs(config, conda)
+        dataset = {"source": {"archives": archives}, "annotations": None}
+        return preflight.needed_programs({"datasets": {"x": dataset}}, conda)
 
     assert needed(["a.zip"], conda=False) == ["ffmpeg", "ffprobe"]
     assert needed(["a.zip", "UCF101.RAR"], conda=True) == ["unar"]
