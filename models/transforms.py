@@ -85,9 +85,9 @@ def resized(height: int, width: int, rule: Resize) -> tuple[int, int]:
 def centre_crop(frames: Tensor, size: int, half_pixels: str = "even") -> Tensor:
     """The central size x size pixels of frames (..., H, W), a view.
 
-    The offset is half the rest; a half becomes what `half_pixels` says, "even" or
-    "down".
+    The offset is half the rest; a half becomes what `half_pixels` says, "even",
+    "down" or "up".
     """
-    rounded = round if half_pixels == "even" else math.floor
+    rounded = {"even": round, "down": math.floor, "up": math.ceil}[half_pixels]
     top, left = (rounded((side - size) / 2) for side in frames.shape[-2:])
     return frames[..., top : top + size, left : left + size]

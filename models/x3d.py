@@ -145,8 +145,10 @@ class Head(nn.Module):
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         x = F.relu(self.conv_5_bn(self.conv_5(x)), inplace=True)
-        sides = (min(self.window, side) for side in x.shape[3:])
-        x = F.relu(self.lin_5(F.avg_pool3d(x, (x.shape[2], *sides), stride=1)))
+        # Time first, and then images: PyTorch averages no clips of bfloat16.
+        sides = [min(self.window, side) for side in x.shape[3:]]
+        x = F.avg_pool2d(x.mean(dim=2), sides, stride=1).unsqueeze(2)
+        x = F.relu(self.lin_5(x))
         features = x.mean(dim=(2, 3, 4))
         return {"features": features, "logits": self.projection(features)}
 

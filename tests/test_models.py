@@ -326,7 +326,7 @@ def test_the_figures_of_the_cards():
         ({"std": (0.5, 0.0, 0.5)}, "std is positive"),
         ({"colour": "GBR"}, "colour"),
         ({"colour": "flow"}, "per channel"),
-        ({"half_pixels": "up"}, "half_pixels"),
+        ({"half_pixels": "odd"}, "half_pixels"),
         ({"features": {"logits": S3D_CARD.features["logits"]}}, "no 'features'"),
         ({"features": {"features": S3D_CARD.features["features"]}}, "no 'logits'"),
         ({"published": {"top-1": 101}}, "percentage"),

@@ -133,7 +133,7 @@ class Card:
     min_frames: the shortest clip that the network accepts.
     resize, crop: a frame is resized, then cropped to crop x crop from the centre.
     half_pixels: what becomes of a crop's offset that ends in a half: "even" takes the
-        even neighbour, "down" the lower one.
+        even neighbour, "down" the lower one, "up" the upper one.
     mean, std: per channel, for pixels in [0, 1]; the extractor applies them itself.
     colour: order of the channels, a key of `CHANNELS`.
     features: what the extractor returns, by name; always "features" and "logits".
@@ -182,7 +182,10 @@ class Card:
             "mean and std are per channel",
         )
         require(min(self.std) > 0, "std is positive")
-        require(self.half_pixels in ("even", "down"), "half_pixels is even or down")
+        require(
+            self.half_pixels in ("even", "down", "up"),
+            "half_pixels is even, down or up",
+        )
         require(self.sampling in SAMPLINGS, "sampling is dense or uniform")
         for name in ("features", "logits"):
             require(name in self.features, f"features has no {name!r}")

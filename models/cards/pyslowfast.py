@@ -44,6 +44,7 @@ def card(
         # The ratio of the sizes before and after, for each side by itself.
         resize=Resize(height=(size[0], size[0])),
         crop=size[1],
+        half_pixels="up",
         mean=(0.45, 0.45, 0.45),
         std=(0.225, 0.225, 0.225),
         features=features,
