@@ -33,6 +33,7 @@ from scripts.common.annotations import (
     check_classes,
     match_classes,
     read_table,
+    refuse_twins,
 )
 from scripts.common.ids import SlugTooLong, fingerprint, shard_name, shard_of, slug
 from scripts.common.index import LABEL_SEPARATOR, Entry, render_events, render_videos
@@ -318,6 +319,7 @@ def build(
     by_folder = options["labels"] == "folder" and form == "table"
     every = [labelled(video, by_folder) for video in annotations.videos]
     classes = list(annotations.classes or classes_of(every))
+    refuse_twins(classes)
     if annotations.classes:
         check_classes(every, classes)
     compared = compare(counts(every, classes), options["expected"])

@@ -138,6 +138,12 @@ def test_annotations_that_cannot_be_used_end_with_one_line(
         build(tmp_path / "i", source, annotations=annotate(tmp_path, text))
 
 
+def test_one_class_in_two_spellings_is_refused(tmp_path, source):
+    touch(source / "Long_jump/c.mp4", source / "long jump/d.mp4")
+    with pytest.raises(SystemExit, match="'Long_jump' and 'long jump' are one"):
+        build(tmp_path / "i", source)
+
+
 def test_an_added_video_changes_the_table_of_its_shard_alone(tmp_path, source):
     def times():
         tables = (tmp_path / "index/shards").glob("*.tsv")

@@ -11,7 +11,12 @@ from scripts.common.annotations.base import (
     Files,
 )
 from scripts.common.annotations.charades import read_charades
-from scripts.common.annotations.classes import check_classes, class_key, match_classes
+from scripts.common.annotations.classes import (
+    check_classes,
+    class_key,
+    match_classes,
+    refuse_twins,
+)
 from scripts.common.annotations.hmdb51 import read_hmdb51
 from scripts.common.annotations.kinetics import read_kinetics
 from scripts.common.annotations.moments import read_moments
@@ -43,4 +48,5 @@ __all__ = [
     "class_key",
     "match_classes",
     "read_table",
+    "refuse_twins",
 ]

@@ -1,12 +1,14 @@
 """Names of classes: one class by several spellings, and what does not match."""
 
 import difflib
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 
 from scripts.common.annotations.base import Annotated, AnnotationError
 
+_BLANKS = re.compile(r"[\s_-]+")
 # So many names are told in one message.
 MOST_TOLD = 5
 
@@ -70,6 +72,24 @@ def check_classes(videos: Iterable[Annotated], classes: Iterable[str]) -> None:
             f"no video has the class {_quoted(unused)}; are all annotation files"
             " there? see `annotations: files` in the config"
         )
+
+
+def refuse_twins(classes: Iterable[str]) -> None:
+    """Refuse two classes that differ in capitals, blanks, `_` and `-` alone.
+
+    They are one class spelled in two ways, and would be two in every list.
+
+    Raises:
+        AnnotationError: the message names them.
+    """
+    spelled: dict[str, str] = {}
+    for name in classes:
+        twin = spelled.setdefault(" ".join(_BLANKS.split(name.casefold())), name)
+        if twin != name:
+            raise AnnotationError(
+                f"the classes '{twin}' and '{name}' are one in two spellings; write it"
+                " in one way, or call them by names that differ"
+            )
 
 
 def refuse_unknown(label: str, official: Iterable[str], place: str) -> None:
