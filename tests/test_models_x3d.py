@@ -6,13 +6,15 @@ import hashlib
 import numpy as np
 import pytest
 import torch
+from torchcodec.decoders import VideoDecoder
 
 import models
 from models import checkpoints, zoo
 from models.x3d import Head
-from tests.recipe import PARITY, clip, relative_l2, weight
+from tests.recipe import MEDIA, PARITY, clip, relative_l2, weight
 
 FOLDER = PARITY / "pyslowfast"
+VIDEO = MEDIA / "v_GGSY1Qvo990.mp4"
 
 with (FOLDER / "x3d.tsv").open(newline="") as file:
     GOLDEN = {row["name"]: row for row in csv.DictReader(file, delimiter="\t")}
@@ -54,6 +56,19 @@ def test_outputs_equal_those_of_the_upstream_network(variant, layout):
         for feature in ("features", "stage5", "logits"):
             theirs = golden[f"{variant}/{feature}"]
             assert relative_l2(ours[feature][0], theirs) < 2e-6, feature
+
+
+@pytest.mark.skipif(not VIDEO.is_file(), reason=f"{VIDEO.name} is not at hand")
+def test_clips_of_a_video_have_the_upstream_features():
+    """Of neighbouring frames, through resize and crop; every fourth number is kept."""
+    extractor = extractor_of("X3D_S", recipe_weights("X3D_S"))
+    with np.load(FOLDER / "x3d.npz") as golden:
+        expected = golden[f"{VIDEO.stem}/X3D_S"]
+    frames = VideoDecoder(VIDEO).get_frames_in_range(0, 13 * len(expected)).data
+    clips = [models.prepare(part, extractor.card) for part in frames.split(13)]
+    with torch.inference_mode():
+        ours = extractor(torch.stack(clips))["features"]
+    assert relative_l2(ours[:, ::4], expected) < 5e-5
 
 
 @pytest.mark.parametrize("variant", GOLDEN)
