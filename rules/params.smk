@@ -136,8 +136,14 @@ def batch_size(wildcards, input):
 
 
 def workers(wildcards):
-    """Return a job's threads: a share of the cores, so that one shard can use many."""
-    cores = workflow.cores or 1
+    """Return a job's threads: a share of the cores, so that one shard can use many.
+
+    On a cluster there is no telling which node a job will get, and both sides must come
+    to the same number; `--set-threads transcode_clips=16` changes it.
+    """
+    if workflow.remote_exec or not workflow.local_exec:
+        return 8
+    cores = workflow.resource_settings.cores or 1
     return min(16, max(4, cores // DATASETS[wildcards.dataset]["shards"]))
 
 
