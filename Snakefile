@@ -47,6 +47,12 @@ rule frames:
         every(frames_of),
 
 
+# Optical flow, every one under `flow`.
+rule flow:
+    input:
+        every(flow_of),
+
+
 # Split lists in every format.
 rule lists:
     input:

@@ -39,7 +39,14 @@ ENCODING = {
     "preset": "medium",
     "audio": False,
 }
-DUMP = {"version": 1, "quality": 2}
+DUMP = {
+    "version": 1,
+    "quality": 2,
+    "layout": "folders",
+    "short_side": None,
+    "fps": None,
+    "every": 1,
+}
 SIZES = ("320x240", "426x240", "480x360", "640x480")
 
 
@@ -142,7 +149,7 @@ def dumping(manifest: Path, folder: Path, jobs: int) -> dict:
     def dump(row: Row) -> None:
         target = plain / slug(row.id)
         target.mkdir()
-        run(dump_command(Path(row.path), target, DUMP["quality"]))
+        run(dump_command(Path(row.path), target, DUMP))
 
     ours = (manifest, folder / "ours" / "frames.tsv", DUMP, jobs)
     return {

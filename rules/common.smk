@@ -9,11 +9,12 @@ from shlex import quote
 
 sys.path.insert(0, str(workflow.basedir))
 
-import models
 from scripts.common import originals, preflight
 from scripts.common.config import (
     ConfigError,
+    listed_frames,
     needed_encodings,
+    parameters_of,
     resolve,
     set_of_splits,
     split_lists,
@@ -34,9 +35,7 @@ shell.prefix(
 )
 
 try:
-    CONFIG = resolve(
-        config, {name: list(models.card(name).features) for name in models.names()}
-    )
+    CONFIG = resolve(config)
 except ConfigError as error:
     sys.exit(f"error in the configuration:\n{error}")
 
@@ -53,6 +52,7 @@ DATASETS = CONFIG["datasets"]
 ENCODINGS = CONFIG["encodings"]
 MODELS = CONFIG["models"]
 DUMPED = CONFIG["frames"]["encodings"]
+FLOW = CONFIG["flow"]
 LISTS = CONFIG["lists"]
 # Only what something reads is encoded.
 NEEDED = needed_encodings(CONFIG)
@@ -69,6 +69,7 @@ wildcard_constraints:
     originals="|".join({dataset["originals"] for dataset in DATASETS.values()}),
     encoding="|".join(ENCODINGS),
     model="|".join(MODELS) or "none",
+    flow="|".join(FLOW) or "none",
     format="|".join(LISTS["formats"]) or "none",
     splits="[A-Za-z0-9_-]+",
     shard=r"\d{5}",

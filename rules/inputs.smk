@@ -107,7 +107,7 @@ def sources_of(wildcards):
 
 
 def manifests_of(dataset, stage, variant):
-    """Return a stage's manifests: `clips` or `frames` of an encoding, or `features`."""
+    """Return a stage's manifests, such as those of the `clips` of an encoding."""
     folder = f"results/{dataset}/{stage}/{variant}"
     return [f"{folder}/{shard}.tsv" for shard in shards_of(dataset)]
 
@@ -120,6 +120,11 @@ def clips_of(dataset):
 def frames_of(dataset):
     """Return the frames' manifests of every dumped encoding."""
     return [m for e in DUMPED for m in manifests_of(dataset, "frames", e)]
+
+
+def flow_of(dataset):
+    """Return the manifests of every flow."""
+    return [m for name in FLOW for m in manifests_of(dataset, "flow", name)]
 
 
 def features_of(dataset):
@@ -150,7 +155,8 @@ def clips_listed(wildcards):
 def frames_listed(wildcards):
     """Return the manifests of the frames that the lists name, where they are dumped."""
     encoding = LISTS["encoding"]
-    return manifests_of(wildcards.dataset, "frames", encoding) * (encoding in DUMPED)
+    named = listed_frames(CONFIG)
+    return manifests_of(wildcards.dataset, "frames", encoding) * named
 
 
 def split_files(wildcards):
@@ -160,11 +166,29 @@ def split_files(wildcards):
 
 def checkpoint_file(wildcards):
     """Return the user's own checkpoint file, where there is one."""
-    weights = MODELS[wildcards.model]["checkpoint"]
+    return own_file(MODELS[wildcards.model])
+
+
+def flow_checkpoint_file(wildcards):
+    """Return the user's own weights of RAFT, where there are some."""
+    return own_file(FLOW[wildcards.flow]["raft"])
+
+
+def own_file(entry):
+    """Return the file that `checkpoint` names, where it names one."""
+    weights = entry["checkpoint"]
     return [] if weights in ("published", "random") else weights
 
 
 def clips_read(wildcards):
-    """Return the manifest of the clips that a model reads."""
-    encoding = MODELS[wildcards.model]["encoding"]
-    return f"results/{wildcards.dataset}/clips/{encoding}/{wildcards.shard}.tsv"
+    """Return the manifest of the clips that a model or a flow reads."""
+    flow = getattr(wildcards, "flow", None)
+    entry = FLOW[flow] if flow else MODELS[wildcards.model]
+    clips = f"results/{wildcards.dataset}/clips/{entry['encoding']}"
+    return f"{clips}/{wildcards.shard}.tsv"
+
+
+def flow_ticket(wildcards):
+    """Return the ticket of the weights that a flow needs, if it is a network's."""
+    network = "raft" in FLOW[wildcards.flow]
+    return f"resources/checkpoints/flow/{wildcards.flow}.json" if network else []

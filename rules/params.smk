@@ -69,7 +69,41 @@ def encoding_options(wildcards):
 
 def dump_options(wildcards):
     """Return what dumped frames depend on."""
-    return options("dump_frames", quality=CONFIG["frames"]["quality"])
+    frames = dict(CONFIG["frames"])
+    del frames["encodings"]
+    return options("dump_frames", **frames)
+
+
+def flow_options(wildcards):
+    """Return what flow depends on, besides the clips and the weights."""
+    entry = FLOW[wildcards.flow]
+    keys = ("algorithm", "bound", "layout", "storage", "quality")
+    parameters = dict(entry[parameters_of(entry["algorithm"])])
+    parameters.pop("checkpoint", None)
+    values = {key: entry[key] for key in keys}
+    return options("compute_flow", parameters=parameters, **values)
+
+
+def flow_checkpoint_options(wildcards):
+    """Return which weights a network for flow takes."""
+    entry = FLOW[wildcards.flow]
+    values = {"model": entry["algorithm"], "checkpoint": entry["raft"]["checkpoint"]}
+    return options("fetch_checkpoint", **values)
+
+
+def flow_batch(wildcards, input):
+    """Return the frames at a time; by asking for `input` it is not tracked."""
+    return FLOW[wildcards.flow]["batch_size"]
+
+
+def ticket_argument(wildcards, input):
+    """Return the argument that names a ticket, where there is one."""
+    return ["--ticket", input.ticket] if input.get("ticket") else []
+
+
+def flow_gpus(wildcards):
+    """Return 1 for a network and 0 for what runs on the processor."""
+    return int("raft" in FLOW[wildcards.flow])
 
 
 def split_options(wildcards):
@@ -101,7 +135,7 @@ def checkpoint_options(wildcards):
 def feature_options(wildcards):
     """Return what features depend on, besides the clips and the weights."""
     entry = MODELS[wildcards.model]
-    speed = ("checkpoint", "batch_size")
+    speed = ("checkpoint", "batch_size", "compile")
     values = {key: value for key, value in entry.items() if key not in speed}
     # The file of features says how its clips were encoded.
     values["encoding"] = {"name": entry["encoding"], **ENCODINGS[entry["encoding"]]}
@@ -130,9 +164,11 @@ def names_of(key):
     return names
 
 
-def batch_size(wildcards, input):
-    """Return the windows in a batch; by asking for `input` it is not tracked."""
-    return MODELS[wildcards.model]["batch_size"]
+def speed_of(wildcards, input):
+    """Return arguments that change no result; by asking for `input` not tracked."""
+    entry = MODELS[wildcards.model]
+    compiled = ["--compile"] * entry["compile"]
+    return ["--batch-size", str(entry["batch_size"]), *compiled]
 
 
 def workers(wildcards):

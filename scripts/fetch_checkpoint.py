@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import models
+from models.cards.raft import BY_NAME as FLOW_CARDS
 from scripts.common import cli, files
 
 SEED = 0
@@ -19,7 +20,7 @@ def ticket(model: str, checkpoint: str, directory: Path) -> dict:
     """Return the ticket for a model's weights; published ones are downloaded.
 
     Args:
-        model: name in the zoo.
+        model: name in the zoo, or of a network for flow.
         checkpoint: `published`, `random`, or the path of a file.
         directory: where downloads are kept.
 
@@ -30,7 +31,8 @@ def ticket(model: str, checkpoint: str, directory: Path) -> dict:
     if checkpoint == "random":
         return {"model": model, "file": None, "weights": f"random, seed {SEED}"}
     if checkpoint == "published":
-        path = models.fetch(models.card(model), directory)
+        card = FLOW_CARDS.get(model) or models.card(model)
+        path = models.fetch(card, directory)
     else:
         path = Path(checkpoint)
         if not path.is_file():

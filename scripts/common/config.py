@@ -12,6 +12,7 @@ from pathlib import Path
 import jsonschema
 import yaml
 
+import models
 from scripts.common import originals
 from scripts.common.tables import REASONS
 
@@ -28,12 +29,11 @@ class ConfigError(ValueError):
     """The configuration is wrong; the message has a line for each mistake."""
 
 
-def resolve(config: dict, zoo: dict[str, list[str]]) -> dict:
+def resolve(config: dict) -> dict:
     """Return the configuration with every default filled in.
 
     Args:
         config: as read from YAML; it is not changed.
-        zoo: names of the features of each model that there is.
 
     Raises:
         ConfigError: with a line for each mistake: where, what, and what would be right.
@@ -47,12 +47,16 @@ def resolve(config: dict, zoo: dict[str, list[str]]) -> dict:
     config = with_defaults(config, schema)
     for name, entry in config["models"].items():
         entry["model"] = entry["model"] or name
+    sections = schema["properties"]["flow"]["additionalProperties"]["properties"]
+    for entry in config["flow"].values():
+        own = parameters_of(entry["algorithm"])
+        entry[own] = with_defaults(entry.get(own, {}), sections[own])
     for name, dataset in config["datasets"].items():
         dataset["originals"] = dataset["originals"] or name
         if isinstance(dataset["annotations"], str):
             files = {"format": "table", "files": [dataset["annotations"]]}
             dataset["annotations"] = files
-    mistakes = [*_read_class_lists(config["datasets"]), *_mistakes(config, zoo)]
+    mistakes = [*_read_class_lists(config["datasets"]), *_mistakes(config)]
     if mistakes:
         raise ConfigError("\n".join(mistakes))
     config["download"]["short_side"] = config["download"]["short_side"] or offered(
@@ -115,9 +119,26 @@ def _read_class_lists(datasets: dict) -> Iterator[str]:
 
 def needed_encodings(config: dict) -> list[str]:
     """Return the encodings of a checked configuration that something reads, sorted."""
-    by_models = {entry["encoding"] for entry in config["models"].values()}
+    entries = [*config["models"].values(), *config["flow"].values()]
+    read = {entry["encoding"] for entry in entries}
     dumped = config["frames"]["encodings"]
-    return sorted({config["lists"]["encoding"], *dumped, *by_models})
+    return sorted({config["lists"]["encoding"], *dumped, *read})
+
+
+def parameters_of(algorithm: str) -> str:
+    """Return the key that holds the parameters of an algorithm for flow.
+
+    >>> parameters_of("raft_small")
+    'raft'
+    """
+    return algorithm.partition("_")[0]
+
+
+def listed_frames(config: dict) -> bool:
+    """Tell whether split lists can name frames: folders of the lists' encoding."""
+    frames = config["frames"]
+    in_folders = frames["layout"] == "folders"
+    return in_folders and config["lists"]["encoding"] in frames["encodings"]
 
 
 def offered(short_sides: list[int | None]) -> int | None:
@@ -239,7 +260,7 @@ def _explain(error: jsonschema.ValidationError) -> list[str]:
     return [f"{place}: {error.message}"]
 
 
-def _mistakes(config: dict, zoo: dict[str, list[str]]) -> Iterator[str]:
+def _mistakes(config: dict) -> Iterator[str]:
     """Yield what the schema cannot tell: names that refer to nothing."""
     encodings = list(config["encodings"])
 
@@ -250,10 +271,7 @@ def _mistakes(config: dict, zoo: dict[str, list[str]]) -> Iterator[str]:
 
     for name, entry in config["models"].items():
         place = f"models.{name}"
-        yield from check(f"{place}.model", entry["model"], list(zoo), "in the zoo")
-        outputs = zoo.get(entry["model"], entry["features"])
-        for feature in entry["features"]:
-            yield from check(f"{place}.features", feature, outputs, "a feature of it")
+        yield from _mistakes_in_model(place, entry)
         yield from check(
             f"{place}.encoding", entry["encoding"], encodings, "an encoding"
         )
@@ -263,12 +281,20 @@ def _mistakes(config: dict, zoo: dict[str, list[str]]) -> Iterator[str]:
         "lists.encoding", config["lists"]["encoding"], encodings, "an encoding"
     )
     lists = config["lists"]
-    if lists["encoding"] not in config["frames"]["encodings"]:
+    if not listed_frames(config):
+        remedy = f"dump those of '{lists['encoding']}' under `frames: encodings`"
+        if config["frames"]["layout"] != "folders":
+            remedy = "keep them in folders: `frames: layout`"
         for form in sorted(OF_FRAMES.intersection(lists["formats"])):
-            yield (
-                f"lists.formats: '{form}' names frames; dump those of"
-                f" '{lists['encoding']}' under `frames: encodings`"
-            )
+            yield f"lists.formats: '{form}' names frames; {remedy}"
+    for name, entry in config["flow"].items():
+        place = f"flow.{name}"
+        yield from check(
+            f"{place}.encoding", entry["encoding"], encodings, "an encoding"
+        )
+        own = parameters_of(entry["algorithm"])
+        for other in sorted({"tvl1", "farneback", "raft"} & entry.keys() - {own}):
+            yield f"{place}.{other}: the algorithm is '{entry['algorithm']}'"
     for name, dataset in config["datasets"].items():
         for reason in dataset["retry"]:
             yield from check(
@@ -277,6 +303,24 @@ def _mistakes(config: dict, zoo: dict[str, list[str]]) -> Iterator[str]:
         yield from _mistakes_in_source(f"datasets.{name}", dataset)
         yield from _mistakes_in_splits(f"datasets.{name}.splits", dataset["splits"])
     yield from _different_originals(config["datasets"])
+
+
+def _mistakes_in_model(place: str, entry: dict) -> Iterator[str]:
+    """Put the zoo's name in place of an upstream program's; yield what is wrong."""
+    try:
+        entry["model"] = models.resolve(entry["model"])
+    except models.UnknownModel as error:
+        yield f"{place}.model: {error}"
+        return
+    card = models.card(entry["model"])
+    for feature in entry["features"]:
+        if feature not in card.features:
+            known = list(card.features)
+            near = suggestion(feature, known) or f" (there are: {', '.join(known)})"
+            yield f"{place}.features: '{feature}' is not a feature of it{near}"
+    stack = entry["stack"]
+    if isinstance(stack, int) and card.sampling == "dense" and stack < card.min_frames:
+        yield f"{place}.stack: {entry['model']} needs {card.min_frames} frames or more"
 
 
 def _mistakes_in_source(place: str, dataset: dict) -> Iterator[str]:

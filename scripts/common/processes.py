@@ -14,7 +14,7 @@ _stopping = threading.Event()
 
 
 class Stopped(Exception):
-    """The job was told to stop while a program of its ran."""
+    """The job was told to stop while it worked on a video."""
 
 
 def run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
@@ -51,6 +51,16 @@ def run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         name = signal.Signals(-process.returncode).name
         raise Failure("killed", f"{command[0]} was ended by {name}")
     return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+
+def raise_if_stopping() -> None:
+    """Leave work that is done in this process, and would go on for long.
+
+    Raises:
+        Stopped: `stop_all` was called.
+    """
+    if _stopping.is_set():
+        raise Stopped
 
 
 def stop_all() -> None:

@@ -19,6 +19,7 @@ REASONS = {
     "no_video_stream": "the file has no pictures, only sound or subtitles",
     "empty": "no frame is inside the file, or inside the annotated segment",
     "corrupt": "decoding failed, or gave fewer frames than the file declares",
+    "too_short": "it has too few frames: flow leads from one frame to the next",
     "killed": "a signal ended the program that worked on it (out of memory?)",
     "private": "its owner made it private",
     "removed": "its owner or the site took it away",

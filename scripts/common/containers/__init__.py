@@ -1,0 +1,87 @@
+"""Pictures of videos, kept in folders or in one file for each shard.
+
+    from scripts.common import containers
+
+    with containers.opened("results/mine/flow/tvl1/00000.h5") as shard:  # .tar, folder
+        shard.ids()                                 # ["run/a.mp4", …]
+        shard.about("run/a.mp4")                    # what made it, as a dict
+        containers.frames(shard, "run/a.mp4", range(8))   # uint8 (8, H, W, 3), RGB
+        containers.flows(shard, "run/a.mp4", range(8))    # float32 (8, 2, H, W), pixels
+
+Whatever the layout, the same calls give the same arrays.
+"""
+
+import io
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from scripts.common.containers import folders, hdf5, tar
+from scripts.common.containers.base import NotStored, Shard
+from scripts.common.flow.quantisation import Quantisation
+from scripts.common.tables import Row
+
+__all__ = ["NotStored", "Shard", "flows", "frames", "of_row", "opened"]
+
+_SHARDS = {tar.SUFFIX: tar.TarShard, hdf5.SUFFIX: hdf5.Hdf5Shard}
+
+
+def opened(path: str | Path) -> AbstractContextManager[Shard]:
+    """Open a shard's pictures: its directory of folders, its tar or its HDF5 file.
+
+    Raises:
+        FileNotFoundError: there is nothing at the path.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return folders.FolderShard(path)
+    return _SHARDS[path.suffix](path)
+
+
+def of_row(row: Row) -> AbstractContextManager[Shard]:
+    """Open the shard in which the pictures of a manifest's row are."""
+    path = Path(row.path)
+    return opened(path.parent if path.is_dir() else path)
+
+
+def frames(
+    shard: Shard, video_id: str, numbers: Iterable[int] | None = None
+) -> np.ndarray:
+    """Return frames of a video by number, from 0: uint8 (N, H, W, 3), RGB.
+
+    Args:
+        shard: as `opened` gives it.
+        video_id: of a video with frames.
+        numbers: which; None is all of them.
+
+    Raises:
+        NotStored: there is no such video.
+        IndexError: the video has no such frame.
+    """
+    if numbers is None:
+        numbers = range(shard.count(video_id))
+    return np.stack([_decoded(p) for p in shard.pictures(video_id, numbers)])
+
+
+def flows(
+    shard: Shard, video_id: str, numbers: Iterable[int] | None = None
+) -> np.ndarray:
+    """Return flows of a video by number: float32 (N, 2, H, W), x and y in pixels.
+
+    Flow k leads from frame k to frame k + 1. Arguments and errors as of `frames`.
+    """
+    if numbers is None:
+        numbers = range(shard.count(video_id))
+    numbers = list(numbers)
+    quantisation = Quantisation.from_dict(shard.about(video_id)["flow"])
+    streams = [shard.pictures(video_id, numbers, stream) for stream in "xy"]
+    levels = np.stack([[_decoded(p) for p in stream] for stream in streams], axis=1)
+    return quantisation.restore(levels)
+
+
+def _decoded(picture: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(picture)) as image:
+        return np.asarray(image)

@@ -1,0 +1,82 @@
+"""The algorithms: from a video's frames to its flows, a few at a time.
+
+An estimator takes a video's frames in order, in pieces, uint8 (n, 3, H, W), RGB, and
+yields its flows in order, each float32 (2, H, W). Several videos may be
+in it at a time.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.raft import Raft
+
+Estimator = Callable[[Iterable[Tensor]], Iterator[np.ndarray]]
+
+OPENCV = {
+    # Zach, Pock and Bischof, "A Duality Based Approach for Realtime TV-L1 Optical Flow"
+    "tvl1": cv2.optflow.DualTVL1OpticalFlow_create,
+    # Farneback, "Two-Frame Motion Estimation Based on Polynomial Expansion"
+    "farneback": cv2.FarnebackOpticalFlow_create,
+}
+
+
+def opencv(create: Callable[[], cv2.DenseOpticalFlow], parameters: dict) -> Estimator:
+    """Return an algorithm of OpenCV, on grey frames.
+
+    Args:
+        create: a key's value in OPENCV.
+        parameters: its properties by OpenCV's names, but in snake case.
+    """
+    # Several videos at a time keep the cores busy; threads within one cost more.
+    cv2.setNumThreads(1)
+
+    def flows(pieces: Iterable[Tensor]) -> Iterator[np.ndarray]:
+        # One for each video: it keeps buffers, and is not for two threads.
+        algorithm = create()
+        for name, value in parameters.items():
+            getattr(algorithm, "set" + name.title().replace("_", ""))(value)
+        for before, after in pairwise(_grey(pieces)):
+            yield algorithm.calc(before, after, None).transpose(2, 0, 1)
+
+    return flows
+
+
+def _grey(pieces: Iterable[Tensor]) -> Iterator[np.ndarray]:
+    for piece in pieces:
+        for frame in piece.permute(0, 2, 3, 1).contiguous().numpy():
+            yield cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+
+
+def raft(network: Raft, threads: int) -> Estimator:
+    """Return RAFT, on a GPU where there is one; as many pairs at a time as come in.
+
+    Args:
+        network: with its weights; it is moved to the device.
+        threads: of the network on a CPU.
+    """
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cpu":
+        torch.set_num_threads(threads)
+    # By default convolutions on a GPU round float32 to 10 bits of mantissa.
+    torch.backends.cudnn.allow_tf32 = False
+    network.to(device)
+    # One thread has the network; those of the videos decode and write meanwhile.
+    turns = ThreadPoolExecutor(1)
+
+    def step(before, piece: Tensor):
+        seen, flows = network.step(before, piece.to(device))
+        return seen, flows.cpu().numpy()
+
+    def flows(pieces: Iterable[Tensor]) -> Iterator[np.ndarray]:
+        seen = None
+        for piece in pieces:
+            seen, found = turns.submit(step, seen, piece).result()
+            yield from found
+
+    return flows
