@@ -8,6 +8,7 @@ rule summarise_dataset:
         downloads=lambda wildcards: videos_of(wildcards.dataset),
         clips=lambda wildcards: clips_of(wildcards.dataset),
         frames=lambda wildcards: frames_of(wildcards.dataset),
+        flow=lambda wildcards: flow_of(wildcards.dataset),
         lists=lambda wildcards: lists_of(wildcards.dataset),
         features=lambda wildcards: features_of(wildcards.dataset),
     output:
@@ -33,13 +34,14 @@ rule summarise_dataset:
         videos=videos_folder,
         clips=folders("clips", NEEDED),
         frames=folders("frames", DUMPED),
+        flow=folders("flow", FLOW),
     message:
         "Summarising {wildcards.dataset}"
     shell:
         "python -m scripts.summarise_dataset --dataset {wildcards.dataset}"
         " --index results/{wildcards.dataset}/index --options {params.options:q}"
         " --videos {params.videos:q} --clips {params.clips:q}"
-        " --frames {params.frames:q} --lists {input.lists:q}"
+        " --frames {params.frames:q} --flow {params.flow:q} --lists {input.lists:q}"
         " --features {input.features:q} --benchmarks benchmarks"
         " --page {output.page:q} --failures {output.failures:q} > {log:q} 2>&1"
 

@@ -27,7 +27,7 @@ def videos(results: Path) -> int:
 def describe(results: Path) -> Iterator[str]:
     """Yield a line for each thing that a dataset's build has made."""
     total = videos(results)
-    for name, what in (("clips", "Clips"), ("frames", "Frames")):
+    for name, what in (("clips", "Clips"), ("frames", "Frames"), ("flow", "Flow")):
         for folder in sorted(results.glob(f"{name}/*/")):
             yield f"{what:<9} {folder}/: {finished(folder)} of {total} videos"
     for folder in sorted(results.glob("features/*/")):

@@ -1,8 +1,8 @@
 """Tell what was built of a dataset, what is missing and why.
 
 Input:  the index; the folders of manifests of downloaded videos, and of each encoding's
-        clips and frames; the folders of lists; each model's HDF5 file with its table
-        beside it; Snakemake's benchmarks, those that there are.
+        clips and frames, and of each flow; the folders of lists; each model's HDF5 file
+        with its table beside it; Snakemake's benchmarks, those that there are.
 Output: a page that needs nothing but itself, and failures.tsv: each video that failed,
         with the first stage at which it did.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
-from scripts.common import cli, files, index, pictures, summary, tables
+from scripts.common import cli, containers, files, index, pictures, summary, tables
 from scripts.common.summary import (
     Expected,
     Failures,
@@ -33,6 +33,7 @@ MOST_CLASSES = 40  # in the chart of classes
 MOST_SPLITS = 5
 MOST_FAILED = 200
 SHEET = 12  # videos on the contact sheet
+FLOW_SHEET = 4  # videos of each flow
 NO_LIST = "in no list"
 
 
@@ -51,6 +52,7 @@ class Summary:
     originals: list[Stage]
     clips: list[Stage]
     frames: list[Stage]
+    flow: list[Stage]
     lists: list[Lists]
     features: list[Features]
     failures: Failures
@@ -154,6 +156,27 @@ def contact_sheet(made: Summary) -> list[tuple[Row, str, str | None]]:
     return []
 
 
+def flow_sheet(
+    stage: Stage, samples: dict[str, str]
+) -> list[tuple[Row, str, str | None]]:
+    """Return a few videos, each with its class and a strip of its flow as colours."""
+    by_class = summary.grouped(stage.shown, samples)
+    rows = [stage.shown[name] for name in summary.spread(by_class, FLOW_SHEET)]
+    return [(row, samples[row.id], pictures.strip_of_flow(row)) for row in rows]
+
+
+def random_flow(stage: Stage) -> bool:
+    """Tell whether a flow is that of a network with random weights."""
+    for row in stage.shown.values():
+        try:
+            with containers.of_row(row) as shard:
+                weights = shard.about(row.id)["flow"]["weights"]
+        except containers.UNREADABLE:
+            continue
+        return weights is not None and weights.startswith("random")
+    return False
+
+
 def render_page(made: Summary) -> str:
     """Return the page."""
     environment = jinja2.Environment(
@@ -182,6 +205,7 @@ def render_page(made: Summary) -> str:
         *made.originals,
         *made.clips,
         *made.frames,
+        *made.flow,
         *(model.stage for model in made.features),
     ]
     failed = sorted(made.failures.items())
@@ -197,6 +221,10 @@ def render_page(made: Summary) -> str:
         explanations=tables.REASONS,
         failed=failed[:MOST_FAILED],
         sheet=contact_sheet(made),
+        flows=[
+            (stage, flow_sheet(stage, made.samples), random_flow(stage))
+            for stage in made.flow
+        ],
         lengths=best
         and best.videos
         and pictures.histogram(best.lengths, None, "seconds", whole=False),
@@ -291,6 +319,7 @@ def summarise(arguments: argparse.Namespace) -> Summary:
     originals = counted("download_videos", arguments.videos)
     clips = counted("transcode_clips", arguments.clips)
     frames = counted("dump_frames", arguments.frames)
+    flow = counted("compute_flow", arguments.flow)
     features = [
         summary.read_features(path, shards, failures, samples)
         for path in arguments.features
@@ -300,7 +329,7 @@ def summarise(arguments: argparse.Namespace) -> Summary:
         arguments.dataset,
         shards,
         videos.total,
-        [*originals, *clips, *frames, *(model.stage for model in features)],
+        [*originals, *clips, *frames, *flow, *(model.stage for model in features)],
     )
     return Summary(
         arguments.dataset,
@@ -311,6 +340,7 @@ def summarise(arguments: argparse.Namespace) -> Summary:
         originals,
         clips,
         frames,
+        flow,
         [summary.read_lists(folder) for folder in arguments.lists],
         features,
         failures,
@@ -328,6 +358,7 @@ def main(argv: list[str] | None = None) -> None:
     add("--videos", **several, help="directory of downloaded videos")
     add("--clips", **several, help="directories of clips, one an encoding")
     add("--frames", **several, help="directories of frames, one an encoding")
+    add("--flow", **several, help="directories of flow, one a name")
     add("--lists", **several, help="directories of lists, one a set")
     add("--features", **several, help="HDF5 files, one a model; tables beside them")
     cli.add_options(parser, "`about`, as in config/README.md")

@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from PIL import Image
 
-from scripts.common import media, processes
+from scripts.common import containers, media, processes
+from scripts.common.flow.wheel import wheel
 from scripts.common.tables import Failure, Row
 
 INK, QUIET, ACCENT = "#26323a", "#7b8790", "#2f7f86"
@@ -153,8 +154,28 @@ def frame_numbers(frames: int, most: int = STILLS) -> list[int]:
 
 def strip_of_frames(row: Row) -> str | None:
     """Return a strip of dumped frames, or None where they cannot be read."""
-    numbers = frame_numbers(row.frames)
-    return strip(Path(row.path) / f"{number + 1:05d}.jpg" for number in numbers)
+    try:
+        with containers.of_row(row) as shard:
+            found = shard.pictures(row.id, frame_numbers(row.frames))
+    except containers.UNREADABLE:
+        return None
+    return strip(map(io.BytesIO, found))
+
+
+def strip_of_flow(row: Row) -> str | None:
+    """Return a strip of flow as colours, or None where it cannot be read.
+
+    The fastest hundredth of the pixels has the full strength, and nothing below a pixel
+    of motion has.
+    """
+    try:
+        with containers.of_row(row) as shard:
+            flows = containers.flows(shard, row.id, frame_numbers(row.frames))
+    except containers.UNREADABLE:
+        return None
+    limit = max(1, np.percentile(np.hypot(flows[:, 0], flows[:, 1]), 99))
+    colours = (Image.fromarray(wheel(flow, limit)) for flow in flows)
+    return _side_by_side([_small(picture) for picture in colours])
 
 
 def strip_of_clip(row: Row) -> str | None:
@@ -191,14 +212,16 @@ def stills_command(row: Row, folder: Path) -> tuple[list[str], list[Path]]:
     return command, stills
 
 
-def strip(stills: Iterable[Path]) -> str | None:
+def strip(stills: Iterable[Path | io.BytesIO]) -> str | None:
     """Return pictures side by side as a JPEG, or None where one cannot be read."""
     try:
         pictures = [_still(path) for path in stills]
     except (OSError, Image.DecompressionBombError):
         return None
-    if not pictures:
-        return None
+    return _side_by_side(pictures) if pictures else None
+
+
+def _side_by_side(pictures: list[Image.Image]) -> str:
     gap = 3
     width = sum(picture.width + gap for picture in pictures) - gap
     height = max(picture.height for picture in pictures)
@@ -212,12 +235,15 @@ def strip(stills: Iterable[Path]) -> str | None:
     return _data_uri(buffer.getvalue(), "image/jpeg")
 
 
-def _still(path: Path) -> Image.Image:
-    with Image.open(path) as picture:
+def _still(source: Path | io.BytesIO) -> Image.Image:
+    with Image.open(source) as picture:
         picture.draft("RGB", STILL)  # a large JPEG is decoded small
-        still = picture.convert("RGB")
-    still.thumbnail(STILL)
-    return still
+        return _small(picture.convert("RGB"))
+
+
+def _small(picture: Image.Image) -> Image.Image:
+    picture.thumbnail(STILL)
+    return picture
 
 
 def _png(figure: Figure) -> str:

@@ -12,6 +12,7 @@ Whatever the layout, the same calls give the same arrays.
 """
 
 import io
+import tarfile
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -24,8 +25,18 @@ from scripts.common.containers.base import NotStored, Shard
 from scripts.common.flow.quantisation import Quantisation
 from scripts.common.tables import Row
 
-__all__ = ["NotStored", "Shard", "flows", "frames", "of_row", "opened"]
+__all__ = [
+    "UNREADABLE",
+    "NotStored",
+    "Shard",
+    "flows",
+    "frames",
+    "of_row",
+    "opened",
+]
 
+# What opening and reading raise where pictures are gone or damaged.
+UNREADABLE = (OSError, NotStored, IndexError, tarfile.TarError)
 _SHARDS = {tar.SUFFIX: tar.TarShard, hdf5.SUFFIX: hdf5.Hdf5Shard}
 
 
@@ -38,6 +49,8 @@ def opened(path: str | Path) -> AbstractContextManager[Shard]:
     path = Path(path)
     if path.is_dir():
         return folders.FolderShard(path)
+    if path.suffix not in _SHARDS:
+        raise FileNotFoundError(f"there are no pictures at {path}")
     return _SHARDS[path.suffix](path)
 
 
