@@ -115,7 +115,7 @@ def labelled(video: Annotated, by_folder: bool) -> Annotated:
     labels = video.labels
     if not labels and by_folder and not addresses.is_url(video.name):
         labels = folder_labels(video.name)
-    tidy = tuple(" ".join(label.split()) for label in labels)
+    tidy = tuple(text for label in labels if (text := " ".join(label.split())))
     return video if tidy == video.labels else replace(video, labels=tidy)
 
 

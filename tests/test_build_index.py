@@ -138,6 +138,12 @@ def test_annotations_that_cannot_be_used_end_with_one_line(
         build(tmp_path / "i", source, annotations=annotate(tmp_path, text))
 
 
+def test_a_folder_without_a_name_to_speak_of_labels_nothing(tmp_path, source):
+    touch(source / "\r/c.mp4")
+    entries = build(tmp_path / "i", source)
+    assert entries["\r/c.mp4"].labels == ()
+
+
 def test_one_class_in_two_spellings_is_refused(tmp_path, source):
     touch(source / "Long_jump/c.mp4", source / "long jump/d.mp4")
     with pytest.raises(SystemExit, match="'Long_jump' and 'long jump' are one"):

@@ -120,7 +120,8 @@ def test_a_missing_folder_is_told_before_anything_runs(tmp_path):
 def test_a_missing_program_is_told_before_anything_runs(tmp_path, monkeypatch):
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name in ("bash", "sh"):
+    # Snakemake's plugin for SLURM looks for its programs with `which`.
+    for name in ("bash", "sh", "which"):
         (programs / name).symlink_to(shutil.which(name))
     project = Project(tmp_path)
     monkeypatch.setenv("PATH", str(programs))
