@@ -43,12 +43,12 @@ rule extract_features:
     params:
         options=feature_options,
         retry=retry_of,
-        batch_size=batch_size,
+        speed=speed_of,
     message:
         "Extracting {wildcards.model} from shard {wildcards.shard} of"
         " {wildcards.dataset}"
     shell:
         "python -m scripts.extract_features --table {input.clips:q}"
         " --ticket {input.ticket:q} --manifest {output:q} --threads {threads}"
-        " --batch-size {params.batch_size} --retry {params.retry:q}"
+        " {params.speed:q} --retry {params.retry:q}"
         " --options {params.options:q} > {log:q} 2>&1"

@@ -2,7 +2,8 @@
 
 For a shard of a dataset (what the workflow runs):
     Input:  the clips' manifest, and the ticket of the model's weights.
-    Output: <manifest without .tsv>.h5 with a group for each video, and the manifest.
+    Output: <manifest without .tsv>.h5 with a group for each video, the manifest, and
+            <manifest without .tsv>.times.tsv, which says where the time went.
 
 For a few videos at a prompt:
     python -m scripts.extract_features --model s3d_k400 --show-pred a.mp4 b.mkv
@@ -17,16 +18,17 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
-from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 
 import models
-from scripts.common import cli, files, runner, store
+from scripts.common import cli, features, files, runner, store
+from scripts.common.features import WHOLE, Model
 from scripts.common.ids import SlugTooLong, slug
 from scripts.common.runner import Job
+from scripts.common.stopwatch import Stopwatch
 from scripts.common.tables import Failure, Row
-from scripts.common.windows import TAILS, Sampling
+from scripts.common.windows import TAILS, Unsuited
 from scripts.fetch_checkpoint import ticket
 
 # What a person at a prompt can get wrong; anything else is a bug and shows itself.
@@ -37,60 +39,8 @@ USERS_MISTAKES = (
     FileNotFoundError,
     SlugTooLong,
     store.NotFeatures,
+    Unsuited,
 )
-LIBRARIES = ("torch", "torchvision", "torchcodec", "numpy", "h5py")
-
-
-def complete(options: dict, weights: str) -> dict:
-    """Return the options with the model's own values where they are null.
-
-    Args:
-        options: a model entry of the config.
-        weights: sha256 of the checkpoint, or what the random weights are.
-    """
-    card = models.card(options["model"])
-    stack = options["stack"] or card.frames
-    stride = options["stride"] or card.stride
-    step = options["step"] or stack * stride
-    own = {"stack": stack, "stride": stride, "step": step, "weights": weights}
-    return options | own | {"fps": card.fps}
-
-
-def sampling_of(options: dict) -> Sampling:
-    """Return the windows that complete options ask for."""
-    names = ("stack", "stride", "step", "tail", "fps")
-    return Sampling(**{name: options[name] for name in names})
-
-
-def provenance(options: dict) -> dict:
-    """Return all that made the features, for the attributes of the HDF5 file."""
-    card = models.card(options["model"]).as_dict()
-    libraries = {name: version(name) for name in LIBRARIES}
-    return options | {"card": card, "software": libraries}
-
-
-def compute(
-    rows: Iterable[Row],
-    options: dict,
-    checkpoint: str | None,
-    batch_size: int,
-    threads: int,
-) -> Iterator[tuple[Row, dict | Failure]]:
-    """Yield each row with its arrays by name, or with the reason why it has none."""
-    # Importing torch takes seconds: not before there is a video to do.
-    from scripts.common import extraction
-
-    settings = extraction.Settings(
-        sampling_of(options),
-        tuple(dict.fromkeys(["features", *options["features"]])),
-        options["precision"],
-        options["dtype"],
-        batch_size,
-        threads,
-        extraction.default_device(),
-    )
-    extractor = models.create(options["model"], checkpoint)
-    yield from extraction.extract(rows, extractor, settings)
 
 
 class ShardStore:
@@ -136,23 +86,30 @@ class ShardStore:
         shutil.rmtree(self.parts, ignore_errors=True)
 
 
-def extract_shard(job: Job, checkpoint: str | None, batch_size: int) -> None:
+def extract_shard(job: Job, model: Model) -> None:
     """Extract the features of one shard; what is there already is not done again."""
-    kept = ShardStore(job)
+    kept, stopwatch = ShardStore(job), Stopwatch()
 
     def process(rows: Iterable[Row]) -> Iterator[Row]:
-        for row, result in compute(
-            rows, job.options, checkpoint, batch_size, job.threads
-        ):
-            if isinstance(result, Failure):
-                yield row.failed(result.reason, str(result))
-            else:
-                yield kept.add(row, result)
+        tasks = ((row, (model.options["model"],)) for row in rows)
+        asked = {model.options["model"]: model}
+        results = features.compute(tasks, asked, job.threads, stopwatch)
+        yield from features.written(results, keep, stopwatch)
+
+    def keep(_, row: Row, result: dict | Failure) -> Row:
+        stopwatch.videos += 1
+        if isinstance(result, Failure):
+            return row.failed(result.reason, str(result))
+        return kept.add(row, result)
 
     def finish(rows: list[Row]) -> None:
-        kept.merge(rows, provenance(job.options))
+        with stopwatch.measured("write"):
+            kept.merge(rows, features.provenance(job.options))
+        if stopwatch.videos:
+            print(stopwatch)
+            stopwatch.record(job.manifest.with_suffix(".times.tsv"))
 
-    runner.run_shard(job, process, kept.holds, finish)
+    runner.run_shard(job, process, kept.holds, finish, stopwatch.rate)
 
 
 def named(paths: list[Path]) -> list[Row]:
@@ -164,33 +121,40 @@ def named(paths: list[Path]) -> list[Row]:
 
 def extract_videos(arguments: argparse.Namespace) -> int:
     """Extract the features of a few videos into one file; return the exit status."""
-    output = arguments.output or Path(f"{arguments.model}.h5")
+    name = models.resolve(arguments.model)
+    output = arguments.output or Path(f"{name}.h5")
     if output.exists():
         store.provenance(output)  # refuses to replace a file that is not ours
     rows = named(list(dict.fromkeys(arguments.videos)))
-    weights = ticket(arguments.model, arguments.checkpoint, arguments.cache)
-    options = complete(
+    weights = ticket(name, arguments.checkpoint, arguments.cache)
+    wanted = ["features", *arguments.features, *["logits"] * arguments.show_pred]
+    options = features.complete(
         {
-            "model": arguments.model,
+            "model": name,
             "stack": arguments.stack,
             "stride": arguments.stride,
             "step": arguments.step,
             "tail": arguments.tail,
-            "features": ["features", "logits"] if arguments.show_pred else [],
+            "features": list(dict.fromkeys(wanted)),
             "precision": arguments.precision,
             "dtype": "float32",
+            "decoder": arguments.decoder,
         },
         weights["weights"],
     )
+    card = models.card(name)
+    for feature in options["features"]:
+        if feature not in card.features:
+            sys.exit(f"error: {name} gives {', '.join(card.features)}, no '{feature}'")
     if weights["file"] is None:
         print("note: random weights; features and classes mean nothing")
-    failed = 0
+    model = Model(options, weights["file"], arguments.batch_size, arguments.compile)
+    failed, stopwatch = 0, Stopwatch()
     with files.atomic(output) as temporary, store.h5py.File(temporary, "w") as file:
-        file.attrs.update(store.attributes(provenance(options)))
-        results = compute(
-            rows, options, weights["file"], arguments.batch_size, arguments.threads
-        )
-        for row, result in results:
+        file.attrs.update(store.attributes(features.provenance(options)))
+        tasks = [(row, (name,)) for row in rows]
+        results = features.compute(tasks, {name: model}, arguments.threads, stopwatch)
+        for _, row, result in results:
             if isinstance(result, Failure):
                 failed += 1
                 print(f"{row.id}: {result.reason}: {result}", file=sys.stderr)
@@ -199,8 +163,8 @@ def extract_videos(arguments: argparse.Namespace) -> int:
             windows, width = result["features"].shape
             print(f"{row.id}: {windows} windows of {width} numbers")
             if arguments.show_pred:
-                print_classes(result, models.card(arguments.model).classes)
-    print(f"features are in {output}")
+                print_classes(result, card.classes)
+    print(f"features are in {output}; {stopwatch}")
     return 1 if failed else 0
 
 
@@ -216,13 +180,23 @@ def print_classes(arrays: dict, classes: str, most: int = 5) -> None:
             print(f"    {value:.3f}  {names[number]}")
 
 
+def stack(text: str) -> int | str:
+    """Return the `stack` that is typed: a number of frames, or `video`."""
+    return text if text == WHOLE else int(text)
+
+
+def batch_size(text: str) -> int | None:
+    """Return the batch size that is typed: a number, or None for `auto`."""
+    return None if text == "auto" else int(text)
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser for videos at a prompt."""
     result = cli.command(
         "extract_features",
         __doc__,
         "For a shard: --table --manifest --options --ticket"
-        " [--retry --threads --batch-size].",
+        " [--retry --threads --batch-size --compile].",
     )
     result.add_argument(
         "videos", type=Path, nargs="+", metavar="VIDEO", help="any video file"
@@ -247,8 +221,20 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--show-pred", action="store_true", help="print the classes of each window"
     )
+    result.add_argument(
+        "--features",
+        type=lambda text: text.split(","),
+        default=[],
+        metavar="NAME,…",
+        help="further tensors to store; `python -m models NAME` shows them",
+    )
+    result.add_argument(
+        "--stack",
+        type=stack,
+        metavar="N",
+        help="frames in a window, or `video`: all of it (default: the model's own)",
+    )
     for name, meaning in (
-        ("--stack", "frames in a window (default: the model's own)"),
         ("--stride", "from one frame of a window to the next (default: the model's)"),
         ("--step", "frames from one window's start to the next's (default: a window)"),
     ):
@@ -266,6 +252,12 @@ def parser() -> argparse.ArgumentParser:
         default="float32",
         help="arithmetic of the network (default: float32)",
     )
+    result.add_argument(
+        "--decoder",
+        choices=("cpu", "gpu"),
+        default="cpu",
+        help="`gpu` decodes with NVDEC, whose colours differ a little (default: cpu)",
+    )
     add_engine_arguments(result)
     result.add_argument(
         "--threads", type=int, default=os.cpu_count(), help="default: all cores"
@@ -276,7 +268,15 @@ def parser() -> argparse.ArgumentParser:
 def add_engine_arguments(to: argparse.ArgumentParser) -> None:
     """Add the arguments that change the speed and nothing else."""
     to.add_argument(
-        "--batch-size", type=int, default=4, help="windows at a time (default: 4)"
+        "--batch-size",
+        type=batch_size,
+        metavar="N",
+        help="windows at a time (default: auto, what a GPU's memory takes; 4 on a CPU)",
+    )
+    to.add_argument(
+        "--compile",
+        action="store_true",
+        help="compile the network first: minutes that pay off over many videos",
     )
 
 
@@ -296,8 +296,12 @@ def main(argv: list[str] | None = None) -> None:
     arguments = shard_parser.parse_args(argv)
     job = runner.job_from("extract_features", arguments)
     weights = json.loads(arguments.ticket.read_text())
-    job = replace(job, options=complete(job.options, weights["weights"]))
-    extract_shard(job, weights["file"], arguments.batch_size)
+    job = replace(job, options=features.complete(job.options, weights["weights"]))
+    model = Model(job.options, weights["file"], arguments.batch_size, arguments.compile)
+    try:
+        extract_shard(job, model)
+    except Unsuited as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -175,6 +175,7 @@ OPTIONS = {
     "features": ["features"],
     "precision": "float32",
     "dtype": "float32",
+    "decoder": "cpu",
 }
 
 
@@ -219,7 +220,9 @@ def test_a_shard_is_done_once_and_added_to(tmp_path, capsys):
     assert "0 to do, 1 done before" in shard.run(capsys, shard.rows[2:])
     assert sorted(shard.features) == ["v2"]
     names = {path.name for path in (tmp_path / "features").iterdir()}
-    assert names == {f"00000.{x}" for x in ("h5", "tsv", "journal", "lock")}
+    assert names == {
+        f"00000.{x}" for x in ("h5", "tsv", "times.tsv", "journal", "lock")
+    }
 
 
 def test_other_windows_are_other_features(tmp_path, capsys):

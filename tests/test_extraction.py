@@ -13,9 +13,8 @@ from torch import nn
 import models
 from models.cards.base import Resize
 from models.zoo import Extractor
-from scripts.common import extraction
 from scripts.common.decoding import Frames, read_windows
-from scripts.common.extraction import Settings, extract
+from scripts.common.extraction import Machine, Settings, extract
 from scripts.common.tables import Failure, Row
 from scripts.common.windows import Sampling
 from tests.projects import ROOT, make_video
@@ -37,14 +36,16 @@ class Average(nn.Module):
 
 
 def settings(**changes) -> Settings:
-    sampling = Sampling(4, 1, 4, "pad")
-    return replace(Settings(sampling, batch_size=3, threads=2), **changes)
+    return replace(Settings(Sampling(4, 1, 4, "pad"), batch_size=3), **changes)
 
 
-def run(rows: list[Row], **changes) -> dict[str, dict | Failure]:
-    extractor = Extractor(CARD, Average(), "none")
-    results = extract(rows, extractor, settings(**changes))
-    return {row.id: result for row, result in results}
+def run(
+    rows: list[Row], threads: int = 2, network=Average, **changes
+) -> dict[str, dict | Failure]:
+    runs = {"one": (Extractor(CARD, network(), "none"), settings(**changes))}
+    tasks = [(row, ("one",)) for row in rows]
+    results = extract(tasks, runs, Machine(threads=threads))
+    return {row.id: result for _, row, result in results}
 
 
 def expected(path: str, sampling: Sampling) -> np.ndarray:
@@ -90,7 +91,7 @@ def test_windows_may_overlap_or_leave_gaps(rows, step, stride):
     means = models.prepare(frames, CARD).mean(dim=(2, 3))
     features = run(rows[1:2], sampling=sampling)["video1"]["features"]
     for start, feature in zip(range(0, 25, step), features[:-1], strict=False):
-        window = means[:, start : start + sampling.span : stride].flatten()
+        window = means[:, start : start + sampling.span(25) : stride].flatten()
         np.testing.assert_allclose(feature, window, rtol=1e-5, atol=1e-6)
 
 
@@ -127,13 +128,13 @@ def test_a_video_that_cannot_be_read_costs_no_other_its_features(rows, tmp_path)
 
 
 def test_a_video_that_breaks_off_has_no_features_at_all(rows, monkeypatch):
-    def broken_after_two(path, sampling):
-        for number, window in enumerate(read_windows(path, sampling)):
-            if path == Path(rows[1].path) and number == 2:
-                raise Failure("corrupt", "broken off")
-            yield window
+    def broken_in_the_end(video, numbers):
+        if video.count == 25 and numbers[-1] > 10:
+            raise Failure("corrupt", "broken off")
+        return read(video, numbers)
 
-    monkeypatch.setattr(extraction, "read_windows", broken_after_two)
+    read = Frames.read
+    monkeypatch.setattr(Frames, "read", broken_in_the_end)
     results = run(rows)
     assert results.pop("video1").reason == "corrupt"
     for row in (rows[0], rows[2], rows[3]):
@@ -153,7 +154,7 @@ def test_a_bug_in_the_network_is_not_taken_for_a_bad_video(rows):
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        list(extract(rows, Extractor(CARD, Bug(), "none"), settings()))
+        run(rows, network=Bug)
 
 
 PEAK = """

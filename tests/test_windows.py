@@ -75,12 +75,14 @@ def test_windows_begin_in_order_and_a_step_apart_but_for_the_last(frames, sampli
 @given(lengths, samplings)
 def test_only_drop_leaves_frames_behind_the_last_window(frames, sampling):
     starts = window_starts(frames, sampling)
-    end = starts[-1] + sampling.span
+    end = starts[-1] + sampling.span(frames)
     if sampling.tail == "drop":
-        assert len(starts) == max(0, frames - sampling.span) // sampling.step + 1
-    elif sampling.step <= sampling.span:
+        assert (
+            len(starts) == max(0, frames - sampling.span(frames)) // sampling.step + 1
+        )
+    elif sampling.step <= sampling.span(frames):
         assert end >= frames
-    if sampling.tail == "last" and frames >= sampling.span:
+    if sampling.tail == "last" and frames >= sampling.span(frames):
         assert end == frames
 
 
@@ -89,7 +91,7 @@ def test_times_lie_inside_the_video(frames, sampling, fps):
     for start in window_starts(frames, sampling):
         begin, end = window_times(start, frames, sampling, fps)
         assert 0 <= begin < end <= frames / fps + 1e-9
-        assert end - begin <= sampling.span / fps + 1e-9
+        assert end - begin <= sampling.span(frames) / fps + 1e-9
 
 
 def test_a_video_without_frames_has_no_windows():

@@ -256,6 +256,9 @@ def _explain(error: jsonschema.ValidationError) -> list[str]:
         if rule.get("pattern") == "^annotations$":
             keys = ", ".join(known)
             return [f"{place}: {value!r} is neither 'annotations' nor one of {keys}"]
+        if "integer" in rule.get("type", ()):
+            word = rule["pattern"].strip("^$")
+            return [f"{place}: {value!r} is neither a whole number nor '{word}'"]
         return [f"{place}: the name {value!r} has more than letters, digits, - and _"]
     return [f"{place}: {error.message}"]
 

@@ -1,34 +1,23 @@
-"""Videos to windows of frames: each frame decoded once, one window in memory."""
+"""Videos to frames: in order, each decoded once, a few of them in memory."""
 
 import math
 import re
+import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchcodec.decoders import VideoDecoder
 
 from scripts.common.tables import Failure
-from scripts.common.windows import Sampling, window_frames, window_starts, window_times
+from scripts.common.windows import Sampling, needed_frames, windows
 
-
-@dataclass(frozen=True)
-class Window:
-    """One window of a video.
-
-    Attributes:
-        frames: uint8 (stack, 3, H, W), RGB.
-        start, end: seconds from the beginning of the file.
-        last: whether it is the video's last window.
-    """
-
-    frames: Tensor
-    start: float
-    end: float
-    last: bool
+# What is decoded at a time: enough to make up for the calls, little to hold.
+PIECE_FRAMES, PIECE_BYTES = 32, 16 * 2**20
 
 
 class Frames:
@@ -40,12 +29,14 @@ class Frames:
     Attributes:
         count: number of frames.
         fps: frames per second.
+        native: whether they are the video's own frames.
+        bytes: of one frame.
 
     Raises:
         Failure: `not_video` or `empty`, also while reading: `corrupt`.
     """
 
-    def __init__(self, path: Path, fps: float | None = None):
+    def __init__(self, path: Path, fps: float | None = None, device: str = "cpu"):
         source = path
         try:
             str(path).encode()
@@ -56,7 +47,7 @@ class Frames:
         try:
             # Exact seeking scans the file first, so that frame numbers are right.
             self._decoder = VideoDecoder(
-                source, seek_mode="exact", num_ffmpeg_threads=1
+                source, seek_mode="exact", num_ffmpeg_threads=1, device=device
             )
         except (RuntimeError, ValueError) as error:
             raise Failure("not_video", _cause(error)) from error
@@ -64,10 +55,11 @@ class Frames:
         self._begin = about.begin_stream_seconds
         seconds = about.end_stream_seconds - self._begin
         own = about.average_fps_from_header or about.average_fps
-        self._native = fps is None or math.isclose(own, fps)
+        self.native = fps is None or math.isclose(own, fps)
         self.fps = own if fps is None else fps
+        self.bytes = 3 * about.height * about.width
         self.count = len(self._decoder)
-        if not self._native:
+        if not self.native:
             self.count = math.floor(seconds * fps + 0.5)
         if self.count < 1:
             raise Failure("empty", "the file has no frame")
@@ -75,12 +67,93 @@ class Frames:
     def read(self, numbers: list[int]) -> Tensor:
         """Return frames by ascending numbers: uint8 (len(numbers), 3, H, W), RGB."""
         try:
-            if self._native:
+            if self.native:
                 return self._decoder.get_frames_at(numbers).data
             times = [self._begin + (n + 0.5) / self.fps - 1e-6 for n in numbers]
             return self._decoder.get_frames_played_at(times).data
         except (RuntimeError, ValueError, IndexError) as error:
             raise Failure("corrupt", _cause(error)) from error
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some frames of a video, in order.
+
+    Attributes:
+        names: whose windows the frames are in.
+        count, fps: of the whole video, at the rate at which it is read.
+        numbers: of the frames, ascending.
+        frames: uint8 (len(numbers), 3, H, W), RGB.
+        seconds: that decoding took.
+    """
+
+    names: tuple[str, ...]
+    count: int
+    fps: float
+    numbers: list[int]
+    frames: Tensor
+    seconds: float
+
+
+def read_pieces(
+    path: Path, samplings: Mapping[str, Sampling], device: str = "cpu"
+) -> Iterator[Piece]:
+    """Yield all frames that are in somebody's window, those of one rate in order.
+
+    Args:
+        path: the video.
+        samplings: the windows, by the name of who wants them.
+        device: `cpu`, or where frames are decoded with NVDEC.
+
+    Raises:
+        Failure: `not_video`, `empty` or `corrupt`.
+    """
+    rates: dict[float | None, tuple[Frames, list[str]]] = {}
+    for name, sampling in samplings.items():
+        video = Frames(path, sampling.fps, device)
+        rate = None if video.native else video.fps
+        rates.setdefault(rate, (video, []))[1].append(name)
+    for video, names in rates.values():
+        wanted = (needed_frames(video.count, samplings[name]) for name in names)
+        numbers = np.flatnonzero(np.logical_or.reduce(list(wanted)))
+        size = max(1, min(PIECE_FRAMES, PIECE_BYTES // video.bytes))
+        for first in range(0, len(numbers), size):
+            for part in _read(video, numbers[first : first + size].tolist()):
+                yield Piece(tuple(names), video.count, video.fps, *part)
+
+
+def _read(
+    video: Frames, numbers: list[int]
+) -> Iterator[tuple[list[int], Tensor, float]]:
+    """Yield numbers, frames and seconds; before a broken frame, those that are whole.
+
+    A window that ends before the break is there, whoever reads beyond it.
+    """
+    begin = time.perf_counter()
+    try:
+        frames = video.read(numbers)
+    except Failure:
+        half = len(numbers) // 2
+        if not half:
+            raise
+        yield from _read(video, numbers[:half])
+        yield from _read(video, numbers[half:])
+    else:
+        yield numbers, frames, time.perf_counter() - begin
+
+
+@dataclass(frozen=True)
+class Window:
+    """One window of a video.
+
+    Attributes:
+        frames: uint8 (stack, 3, H, W), RGB.
+        start, end: seconds from the beginning of the file.
+    """
+
+    frames: Tensor
+    start: float
+    end: float
 
 
 def read_windows(path: Path, sampling: Sampling) -> Iterator[Window]:
@@ -90,19 +163,13 @@ def read_windows(path: Path, sampling: Sampling) -> Iterator[Window]:
         Failure: `not_video`, `empty` or `corrupt`.
     """
     video = Frames(path, sampling.fps)
-    starts = window_starts(video.count, sampling)
     kept: dict[int, Tensor] = {}
-    for position, start in enumerate(starts):
-        numbers = window_frames(start, video.count, sampling)
+    for start, numbers, (begin, end) in windows(video.count, sampling, video.fps):
+        kept = {n: frame for n, frame in kept.items() if n >= start}
         missing = sorted({number for number in numbers if number not in kept})
         if missing:
             kept |= zip(missing, video.read(missing), strict=True)
-        frames = torch.stack([kept[number] for number in numbers])
-        begin, end = window_times(start, video.count, sampling, video.fps)
-        last = position == len(starts) - 1
-        yield Window(frames, begin, end, last)
-        if not last:
-            kept = {n: frame for n, frame in kept.items() if n >= starts[position + 1]}
+        yield Window(torch.stack([kept[number] for number in numbers]), begin, end)
 
 
 def _cause(error: Exception) -> str:

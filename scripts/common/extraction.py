@@ -1,111 +1,244 @@
-"""The extraction engine: decode workers, batches that cross videos, one network.
+"""The extraction engine: decode workers, batches that cross videos, any networks.
 
-rows -> decode workers -> bounded queue of windows -> batch -> device:
-resize, crop, normalise, network -> arrays of each video as soon as it is whole
+videos -> decode workers: frames, uint8, each once -> bounded queue -> device:
+resize and crop, each frame once -> windows -> batches of whatever videos -> network
+-> back while the next batch is computed -> arrays of each video once it is whole
 """
 
 import contextlib
-import ctypes
+import math
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-import torch
+from torch import Tensor
 
 import models
-from scripts.common.decoding import Window, read_windows
+from scripts.common import clips, networks
+from scripts.common.clips import Clip
+from scripts.common.decoding import Piece, read_pieces
+from scripts.common.networks import Network
+from scripts.common.outputs import Arrays, computed, joined
+from scripts.common.stopwatch import Stopwatch
 from scripts.common.tables import Failure, Row
 from scripts.common.windows import Sampling
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How features are computed.
+    """How the features of one model are computed.
 
     Attributes:
         sampling: the windows.
         features: names of the outputs to keep.
         precision: `float32`, `bfloat16` or `float16`, the network's arithmetic.
         dtype: numpy type of the kept arrays.
-        batch_size: windows at a time.
-        threads: decode workers, and threads of the network on a CPU.
-        device: torch device.
+        batch_size: windows at a time; None: as many as the device's memory takes.
+        compiled: let torch.compile make the network faster.
     """
 
     sampling: Sampling
     features: tuple[str, ...] = ("features",)
     precision: str = "float32"
     dtype: str = "float32"
-    batch_size: int = 4
-    threads: int = 1
+    batch_size: int | None = None
+    compiled: bool = False
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What it is computed with.
+
+    Attributes:
+        device: torch device.
+        threads: decode workers, and threads of the network on a CPU.
+        decoder: device that decodes: `cpu`, or `cuda` with NVDEC.
+    """
+
     device: str = "cpu"
+    threads: int = 1
+    decoder: str = "cpu"
 
 
-# A video's arrays by feature name, each (windows, …), and `timestamps` (windows, 2).
-Arrays = dict[str, np.ndarray]
-
-
-def default_device() -> str:
-    """Return `cuda` where torch sees a GPU, else `cpu`."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+# A video, and the names of the models whose features it lacks.
+Task = tuple[Row, tuple[str, ...]]
 
 
 def extract(
-    rows: Iterable[Row], extractor: models.Extractor, settings: Settings
-) -> Iterator[tuple[Row, Arrays | Failure]]:
-    """Yield each row with its arrays, or with the reason why it has none.
+    tasks: Iterable[Task],
+    runs: Mapping[str, tuple[models.Extractor, Settings]],
+    machine: Machine,
+    stopwatch: Stopwatch | None = None,
+) -> Iterator[tuple[str, Row, Arrays | Failure]]:
+    """Yield, by model and video, the arrays or the reason why there are none.
+
+    A video is decoded once for all models that take the same frames per second.
 
     Args:
-        rows: videos; `path` is what is decoded, `start` shifts the timestamps, which
+        tasks: videos; `path` is what is decoded, `start` shifts the timestamps, which
             are seconds of the original video.
-        extractor: the network; it is moved to the device.
-        settings: windows, batches, precision.
+        runs: the networks, which are moved to the device, and how to run each.
+        machine: device and threads.
+        stopwatch: told where the time goes.
+
+    Raises:
+        windows.Unsuited: a network cannot take what it would get.
     """
-    if settings.device == "cpu":
-        torch.set_num_threads(settings.threads)
-        _keep_freed_memory()
-    # By default convolutions on a GPU round float32 to 10 bits of mantissa.
-    torch.backends.cudnn.allow_tf32 = False
-    # Convolutions over (T, H, W) are up to twice as fast with channels last.
-    network = extractor.to(settings.device, memory_format=torch.channels_last_3d)
-    # Without the windows' frames: a long video has many of them.
-    unfinished: dict[str, list[Done]] = {}
-    with closing(_decoded(rows, settings)) as items, torch.inference_mode():
-        for batch, failed in _batches(items, settings.batch_size):
-            windows = [window for _, window in batch]
-            outputs = _forward(windows, network, settings)
-            for (row, window), output in zip(batch, outputs, strict=True):
-                video = unfinished.setdefault(row.id, [])
-                video.append(((window.start, window.end), output))
-                if window.last:
-                    yield row, _joined(unfinished.pop(row.id), row.start or 0, settings)
-            if failed:
-                row, failure = failed
-                unfinished.pop(row.id, None)
-                yield row, failure
+    for extractor, settings in runs.values():
+        clips.check(extractor, settings.sampling)
+    networks.prepare_device(machine.device, machine.threads)
+    engine = _Engine(runs, machine, stopwatch or Stopwatch())
+    samplings = {name: settings.sampling for name, (_, settings) in runs.items()}
+    with closing(_decoded(tasks, samplings, machine)) as items:
+        yield from engine.run(items)
 
 
-def _keep_freed_memory() -> None:
-    """Have glibc reuse large buffers: mapping them anew costs half of the time."""
-    with contextlib.suppress(AttributeError):  # another C library
-        allocator = ctypes.CDLL(None)
-        allocator.mallopt(-4, 0)  # M_MMAP_MAX: no buffer gets a mapping of its own
-        allocator.mallopt(-1, -1)  # M_TRIM_THRESHOLD: nothing is given back
+class _Video:
+    """One video on its way through one network."""
+
+    def __init__(self, row: Row, cut: Iterator[Clip], fps: float):
+        self.row, self.fps = row, fps
+        self.done: list[tuple[Clip, networks.Outputs]] = []
+        self.given = 0
+        self._cut, self._next = cut, next(cut)
+        self._held: dict[int, Tensor] = {}
+
+    def add(self, numbers: list[int], frames: Tensor) -> Iterator[tuple[Clip, list]]:
+        """Take frames (n, H, W, C); yield the clips that are whole with theirs."""
+        self._held.update(zip(numbers, frames, strict=True))
+        while self._next and self._next.numbers[-1] in self._held:
+            clip, self._next = self._next, next(self._cut, None)
+            self.given += 1
+            yield clip, [self._held[number] for number in clip.numbers]
+            first = self._next.start if self._next else math.inf
+            for number in [number for number in self._held if number < first]:
+                del self._held[number]
+
+    @property
+    def is_read(self) -> bool:
+        """Tell whether no more frames are needed."""
+        return self._next is None
+
+    @property
+    def is_done(self) -> bool:
+        """Tell whether all outputs are there."""
+        return self.is_read and len(self.done) == self.given
+
+
+class _Engine:
+    """What is between decoded frames and finished arrays."""
+
+    def __init__(self, runs, machine: Machine, stopwatch: Stopwatch):
+        self._settings = {name: settings for name, (_, settings) in runs.items()}
+        self._networks = {
+            name: Network(
+                extractor,
+                computed(settings.features, extractor.card, settings.sampling),
+                machine.device,
+                settings.precision,
+                1 if clips.is_in_pieces(settings.sampling) else settings.batch_size,
+                settings.compiled,
+            )
+            for name, (extractor, settings) in runs.items()
+        }
+        self._device, self._stopwatch = machine.device, stopwatch
+        self._videos: dict[tuple[str, str], _Video] = {}
+        # By video, the models that need more of its frames.
+        self._reading: dict[str, set[str]] = {}
+
+    def run(self, items) -> Iterator[tuple[str, Row, Arrays | Failure]]:
+        """Yield results of what `_decoded` yields."""
+        items = self._stopwatch.waiting("wait for frames", items)
+        for (row, names), item in items:
+            reading = self._reading.setdefault(row.id, set(names))
+            if isinstance(item, Failure):
+                for name in names:
+                    if name in reading:
+                        self._videos.pop((name, row.id), None)
+                        yield name, row, item
+                del self._reading[row.id]
+                continue
+            for name in item.names:
+                if name in reading and (name, row.id) not in self._videos:
+                    self._videos[name, row.id] = self._begin(name, row, item)
+            yield from self._advance(row, item)
+            if not reading:
+                del self._reading[row.id]
+        for name in self._networks:
+            yield from self._finished(name, self._networks[name].finish())
+
+    def _begin(self, name: str, row: Row, piece: Piece) -> _Video:
+        settings, extractor = self._settings[name], self._networks[name].extractor
+        cut = clips.cut(
+            piece.count, piece.fps, settings.sampling, extractor, settings.batch_size
+        )
+        return _Video(row, cut, piece.fps)
+
+    def _advance(self, row: Row, piece: Piece) -> Iterator:
+        """Give a video's next frames to the networks; yield what is finished."""
+        self._stopwatch.add("decode", piece.seconds)
+        reading = self._reading[row.id]
+        # A video that needs no more frames may be finished before the others' last.
+        names = [name for name in piece.names if name in reading]
+        cards = {name: self._networks[name].extractor.card for name in names}
+        with self._stopwatch.measured("transfer and resize"):
+            frames = piece.frames.to(self._device, non_blocking=True)
+            looks = {_look(card): card for card in cards.values()}
+            prepared = {look: _prepared(frames, card) for look, card in looks.items()}
+        for name in names:
+            video = self._videos[name, row.id]
+            for clip, tensors in video.add(piece.numbers, prepared[_look(cards[name])]):
+                if video.is_read:
+                    reading.discard(name)
+                results = self._networks[name].add((video, clip), tensors)
+                yield from self._finished(name, results)
+
+    def _finished(self, name: str, results: Iterator) -> Iterator:
+        """Yield the videos that are whole by what a network gives back."""
+        settings = self._settings[name]
+        for (video, clip), outputs in self._stopwatch.waiting("network", results):
+            self._stopwatch.windows += 1
+            kept = {key: out.astype(settings.dtype) for key, out in outputs.items()}
+            video.done.append((clip, kept))
+            if video.is_done:
+                del self._videos[name, video.row.id]
+                yield (
+                    name,
+                    video.row,
+                    joined(
+                        video.done,
+                        settings.features,
+                        self._networks[name].extractor,
+                        settings.sampling,
+                        video.fps,
+                        video.row.start or 0,
+                    ),
+                )
+
+
+def _look(card: models.Card) -> tuple:
+    """Return what decides how frames are prepared; models of one look share them."""
+    return card.resize, card.crop, card.half_pixels, card.colour
+
+
+def _prepared(frames: Tensor, card: models.Card) -> Tensor:
+    """Return frames (n, H, W, C): a batch of them has its channels last."""
+    return models.prepare(frames, card).permute(1, 2, 3, 0).contiguous()
 
 
 def _decoded(
-    rows: Iterable[Row], settings: Settings
-) -> Iterator[tuple[Row, Window | Failure]]:
-    """Yield the windows of several videos at a time; those of one are in order."""
-    waiting, taking = iter(rows), threading.Lock()
+    tasks: Iterable[Task], samplings: Mapping[str, Sampling], machine: Machine
+) -> Iterator[tuple[Task, Piece | Failure]]:
+    """Yield the frames of several videos at a time; those of one are in order."""
+    waiting, taking = iter(tasks), threading.Lock()
     # The bound keeps memory constant however far decoding could run ahead.
-    ready: queue.Queue = queue.Queue(maxsize=2 * settings.batch_size)
+    ready: queue.Queue = queue.Queue(maxsize=machine.threads + 2)
     stopped = threading.Event()
+    pinned = machine.device.startswith("cuda")
 
     def put(item) -> bool:
         while not stopped.is_set():
@@ -117,18 +250,22 @@ def _decoded(
     def decode() -> None:
         while not stopped.is_set():
             with taking:
-                row = next(waiting, None)
-            if row is None:
+                task = next(waiting, None)
+            if task is None:
                 break
+            row, names = task
+            wanted = {name: samplings[name] for name in names}
             try:
-                for window in read_windows(Path(row.path), settings.sampling):
-                    if not put((row, window)):
+                for piece in read_pieces(Path(row.path), wanted, machine.decoder):
+                    if pinned and not piece.frames.is_cuda:
+                        piece = replace(piece, frames=piece.frames.pin_memory())
+                    if not put((task, piece)):
                         return
             except Failure as failure:
-                put((row, failure))
+                put((task, failure))
 
-    with ThreadPoolExecutor(settings.threads) as pool:
-        workers = [pool.submit(decode) for _ in range(settings.threads)]
+    with ThreadPoolExecutor(machine.threads) as pool:
+        workers = [pool.submit(decode) for _ in range(machine.threads)]
         try:
             while not (all(worker.done() for worker in workers) and ready.empty()):
                 with contextlib.suppress(queue.Empty):
@@ -137,63 +274,3 @@ def _decoded(
             stopped.set()
     for worker in workers:
         worker.result()
-
-
-Batch = list[tuple[Row, Window]]
-
-
-def _batches(
-    items: Iterable[tuple[Row, Window | Failure]], size: int
-) -> Iterator[tuple[Batch, tuple[Row, Failure] | None]]:
-    """Group windows of whatever videos; a failure ends a batch and comes with it."""
-    batch: Batch = []
-    for row, item in items:
-        if isinstance(item, Failure):
-            yield [pair for pair in batch if pair[0].id != row.id], (row, item)
-            batch = []
-            continue
-        batch.append((row, item))
-        if len(batch) == size:
-            yield batch, None
-            batch = []
-    if batch:
-        yield batch, None
-
-
-# What the network gave for one window, by feature name.
-Outputs = dict[str, np.ndarray]
-# A window's begin and end in seconds of the file, and its outputs.
-Done = tuple[tuple[float, float], Outputs]
-
-
-def _forward(
-    windows: list[Window], network: models.Extractor, settings: Settings
-) -> list[Outputs]:
-    """Return the outputs of each window."""
-    if not windows:
-        return []
-    clips = torch.stack(
-        [
-            models.prepare(window.frames.to(settings.device), network.card)
-            for window in windows
-        ]
-    ).contiguous(memory_format=torch.channels_last_3d)
-    half = settings.precision != "float32"
-    with torch.autocast(
-        settings.device, getattr(torch, settings.precision), enabled=half
-    ):
-        outputs = network(clips)
-    arrays = {name: outputs[name].float().cpu().numpy() for name in settings.features}
-    return [
-        {name: array[n] for name, array in arrays.items()} for n in range(len(windows))
-    ]
-
-
-def _joined(video: list[Done], offset: float, settings: Settings) -> Arrays:
-    """Return a video's arrays; `offset` is where its segment begins, in seconds."""
-    arrays = {
-        name: np.stack([outputs[name] for _, outputs in video]).astype(settings.dtype)
-        for name in settings.features
-    }
-    times = [seconds for seconds, _ in video]
-    return arrays | {"timestamps": np.array(times, dtype=np.float64) + offset}

@@ -185,6 +185,7 @@ def run_shard(
     process: Process,
     stands: Callable[[Row], bool] = product_stands,
     finish: Callable[[list[Row]], None] = lambda rows: None,
+    note: Callable[[], str] = str,
 ) -> list[Row]:
     """Bring a shard to its manifest, doing only what is missing; return its rows.
 
@@ -193,6 +194,7 @@ def run_shard(
         process: how videos are done.
         stands: tells whether the product of a finished row is still there.
         finish: called with all rows before the manifest is written.
+        note: asked for a word on the progress, such as a rate.
 
     Raises:
         SystemExit: the job was interrupted (130) or ended by SIGTERM (143); what was
@@ -206,7 +208,8 @@ def run_shard(
         # An edit during the job would pass for what the job has read: look again.
         while text != (current := tables.read_text(job.table)):
             text = current
-            rows = _do_missing(job, list(tables.parse(text)), process, stands, done)
+            inputs = list(tables.parse(text))
+            rows = _do_missing(job, inputs, process, stands, done, note)
         _leave_if_abandoned()
         finish(rows)
         done.compact()
@@ -221,15 +224,16 @@ def _do_missing(
     process: Process,
     stands: Callable[[Row], bool],
     done: journal.Journal,
+    note: Callable[[], str],
 ) -> list[Row]:
     """Work off the rows without a result; return the results of all rows."""
     todo = [row for row in inputs if row.ok and not _finished(job, row, done, stands)]
     kept = sum(row.ok for row in inputs) - len(todo)
     print(f"{job.stage} {job.folder}: {len(todo)} to do, {kept} done before")
     try:
-        _work_off(job, todo, process, done)
+        _work_off(job, todo, process, done, note)
         again = [row for row in todo if done.rows[row.id].status in job.retry]
-        _work_off(job, again, process, done)
+        _work_off(job, again, process, done, note)
     except (KeyboardInterrupt, _Terminated) as stop:
         finished = sum(_has_result(job, row, done) for row in inputs)
         print(f"stopped; {finished} finished videos of {len(inputs)} are kept")
@@ -258,7 +262,11 @@ def _finished(
 
 
 def _work_off(
-    job: Job, todo: list[Row], process: Process, done: journal.Journal
+    job: Job,
+    todo: list[Row],
+    process: Process,
+    done: journal.Journal,
+    note: Callable[[], str],
 ) -> None:
     """Do the rows, journal each result and show the progress."""
     if not todo:
@@ -267,7 +275,8 @@ def _work_off(
     # The rows go out under the key that their results will bear.
     keyed = (replace(row, key=job.key(row)) for row in todo)
     results = process(keyed)
-    with contextlib.closing(results), _Progress(job.stage, len(todo)) as progress:
+    progress = _Progress(job.stage, len(todo), note)
+    with contextlib.closing(results), progress:
         for result in results:
             if result.key != job.key(inputs[result.id]):
                 raise AssertionError(f"{job.stage} changed the key of {result.id}")
@@ -293,8 +302,10 @@ def _leave_if_abandoned() -> None:
 class _Progress:
     """A bar on a terminal; in a log, a line every half minute."""
 
-    def __init__(self, label: str, total: int, seconds: float = 30):
-        self._total, self._seconds = total, seconds
+    def __init__(
+        self, label: str, total: int, note: Callable[[], str], seconds: float = 30
+    ):
+        self._total, self._note, self._seconds = total, note, seconds
         self._finished = self._failed = 0
         self._start = self._said = time.monotonic()
         self._bar = tqdm(
@@ -311,8 +322,9 @@ class _Progress:
         self._finished += 1
         if not row.ok:
             self._failed += 1
-            self._bar.set_postfix(failed=self._failed)
             self._bar.write(f"{row.id}: {row.status}: {row.message}", file=sys.stderr)
+        failed = f"{self._failed} failed, " * bool(self._failed)
+        self._bar.set_postfix_str(failed + self._note(), refresh=False)
         self._bar.update()
         now = time.monotonic()
         if self._bar.disable and now - self._said > self._seconds:
@@ -320,7 +332,7 @@ class _Progress:
             left = (self._total - self._finished) / rate
             print(
                 f"{self._finished} of {self._total} videos, {self._failed} failed,"
-                f" {rate:.2f} videos/s, {left:.0f} s left",
+                f" {rate:.2f} videos/s, {left:.0f} s left {self._note()}".rstrip(),
                 flush=True,
             )
             self._said = now

@@ -17,12 +17,52 @@ Windows begin every `step` frames. With stack 4, stride 1, step 4 on 10 frames:
 | frames behind the last window  | full windows  | one more      | one more      |
 
 `drop` is what video_features does, but that a short video there has no feature at all.
+
+A model that takes frames from all of a video gets `picked` of a window's frames, spread
+over it by one of PICKS; nothing is padded then, and frames repeat where there are too
+few. Its window is the whole video where `stack` is None: picked 4 of 10 frames
+
+    middle                x        x        x        x
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
+
+from models.sampling import uniform
+
 TAILS = ("drop", "pad", "last")
+
+
+def drawn(frames: int, count: int) -> list[int]:
+    """Return the frames that IBM's action-recognition-pytorch takes when it evaluates.
+
+    The middles of equal parts; of a video with as many frames or fewer, a draw with
+    repetition from a seeded generator, always the same.
+    """
+    if frames > count:
+        return uniform(frames, count)
+    return sorted(np.random.RandomState(0).choice(frames, count).tolist())
+
+
+def rounded(frames: int, count: int) -> list[int]:
+    """Return the frames that PySlowFast takes of Something-Something when it tests.
+
+    The middles of `count` parts of the way from the first frame to the last, whose
+    borders are rounded to whole frames, halves to the even one.
+    """
+    borders = np.round((frames - 1) / count * np.arange(count + 1)).astype(int)
+    return ((borders[:-1] + borders[1:]) // 2).tolist()
+
+
+# The rules by which frames are picked, of (frames, count) to numbers from 0.
+PICKS = {"middle": uniform, "drawn": drawn, "rounded": rounded}
+
+
+class Unsuited(ValueError):
+    """A network cannot take what it would get of a video."""
 
 
 @dataclass(frozen=True)
@@ -30,32 +70,37 @@ class Sampling:
     """How a video is cut into windows; numbers count frames.
 
     Attributes:
-        stack: frames in a window.
+        stack: frames in a window; None: the whole video is the one window.
         stride: from one frame of a window to the next.
         step: from one window's first frame to the next window's.
         tail: `drop`, `pad` or `last`.
         fps: frames per second that the numbers refer to; None is the video's own.
+        picked: frames to pick of each window; None takes them all.
+        pick: the rule for it, a key of PICKS.
     """
 
-    stack: int
+    stack: int | None
     stride: int
     step: int
     tail: str
     fps: float | None = None
+    picked: int | None = None
+    pick: str = "middle"
 
     def __post_init__(self):
-        if min(self.stack, self.stride, self.step) < 1:
-            raise ValueError("stack, stride and step must be at least 1")
+        if min(self.stack or 1, self.stride, self.step, self.picked or 1) < 1:
+            raise ValueError("stack, stride, step and picked must be at least 1")
         if self.tail not in TAILS:
             raise ValueError(f"tail must be one of {', '.join(TAILS)}")
+        if self.pick not in PICKS:
+            raise ValueError(f"pick must be one of {', '.join(PICKS)}")
 
-    @property
-    def span(self) -> int:
+    def span(self, frames: int) -> int:
         """Frames from a window's first to its last, both counted."""
-        return (self.stack - 1) * self.stride + 1
+        return (self.stack - 1) * self.stride + 1 if self.stack else frames
 
 
-def window_starts(frames: int, sampling: Sampling) -> list[int]:
+def window_starts(frames: int, sampling: Sampling) -> range | list[int]:
     """Return the first frame of each window, ascending, for a video of `frames`.
 
     Raises:
@@ -63,28 +108,57 @@ def window_starts(frames: int, sampling: Sampling) -> list[int]:
     """
     if frames < 1:
         raise ValueError("a video without frames has no windows")
-    span, step = sampling.span, sampling.step
+    span, step = sampling.span(frames), sampling.step
     if frames <= span:
         return [0]
-    starts = list(range(0, frames - span + 1, step))
+    starts = range(0, frames - span + 1, step)
     uncovered = frames - (starts[-1] + span)
     if uncovered and sampling.tail == "last":
-        starts.append(frames - span)
-    elif uncovered and sampling.tail == "pad" and starts[-1] + step < frames:
-        starts.append(starts[-1] + step)
+        return [*starts, frames - span]
+    if uncovered and sampling.tail == "pad" and starts[-1] + step < frames:
+        return [*starts, starts[-1] + step]
     return starts
 
 
 def window_frames(start: int, frames: int, sampling: Sampling) -> list[int]:
-    """Return the `stack` frame numbers of a window; the last frame pads."""
-    stop = start + sampling.span
-    return [min(frame, frames - 1) for frame in range(start, stop, sampling.stride)]
+    """Return the frame numbers of a window, ascending; the last frame pads."""
+    stop = start + sampling.span(frames)
+    numbers = range(start, stop, sampling.stride if sampling.stack else 1)
+    if not sampling.picked:
+        return [min(number, frames - 1) for number in numbers]
+    there = numbers[: len(range(start, min(stop, frames), numbers.step))]
+    picks = PICKS[sampling.pick](len(there), sampling.picked)
+    return [there[pick] for pick in picks]
 
 
 def window_times(
     start: int, frames: int, sampling: Sampling, fps: float
 ) -> tuple[float, float]:
     """Return the seconds at which a window begins and ends, within the video."""
-    end = min(start + sampling.span, frames)
+    end = min(start + sampling.span(frames), frames)
     rate = Fraction(fps)
     return float(start / rate), float(end / rate)
+
+
+def windows(
+    frames: int, sampling: Sampling, fps: float
+) -> Iterator[tuple[int, list[int], tuple[float, float]]]:
+    """Yield each window's start, its frames, and its begin and end in seconds."""
+    for start in window_starts(frames, sampling):
+        times = window_times(start, frames, sampling, fps)
+        yield start, window_frames(start, frames, sampling), times
+
+
+def needed_frames(frames: int, sampling: Sampling) -> np.ndarray:
+    """Return which frames are in a window, bool (frames,)."""
+    needed = np.zeros(frames, bool)
+    starts = window_starts(frames, sampling)
+    if sampling.picked:
+        for start in starts:
+            needed[window_frames(start, frames, sampling)] = True
+        return needed
+    firsts = np.asarray(starts)
+    stride = sampling.stride if sampling.stack else 1
+    for offset in range(0, sampling.span(frames), stride):
+        needed[np.minimum(firsts + offset, frames - 1)] = True
+    return needed

@@ -1,0 +1,138 @@
+"""From an entry of the config to features: what is asked for, and its computation."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import models
+from scripts.common import devices
+from scripts.common.stopwatch import Stopwatch
+from scripts.common.tables import Failure, Row
+from scripts.common.windows import Sampling
+
+LIBRARIES = ("torch", "torchvision", "torchcodec", "numpy", "h5py")
+# The value of `stack` for which a whole video is one window.
+WHOLE = "video"
+# Who picks frames from all of a video by another rule than the middles of its parts.
+PICKS = {
+    "https://github.com/IBM/action-recognition-pytorch": "drawn",
+    "https://github.com/facebookresearch/SlowFast": "rounded",
+}
+# Results that may wait for the writer: it is to lag behind a little, not to hoard.
+UNWRITTEN = 4
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that is to be run.
+
+    Attributes:
+        options: complete (see `complete`).
+        checkpoint: file of weights; None for random ones.
+        batch_size: windows at a time; None: as many as the device's memory takes.
+        compiled: by torch.compile.
+    """
+
+    options: dict
+    checkpoint: str | None
+    batch_size: int | None = None
+    compiled: bool = False
+
+
+def complete(options: dict, weights: str) -> dict:
+    """Return the options with the model's own values where they are null.
+
+    Args:
+        options: a model entry of the config.
+        weights: sha256 of the checkpoint, or what the random weights are.
+    """
+    card = models.card(options["model"])
+    spread = card.sampling == "uniform"
+    stack = options["stack"] or (WHOLE if spread else card.frames)
+    stride = options["stride"] or (1 if spread else card.stride)
+    step = options["step"] or (1 if stack == WHOLE else stack * stride)
+    own = {"stack": stack, "stride": stride, "step": step, "weights": weights}
+    if spread:
+        own |= {"picked": card.frames, "pick": PICKS.get(card.source, "middle")}
+    return options | own | {"fps": card.fps}
+
+
+def sampling_of(options: dict) -> Sampling:
+    """Return the windows that complete options ask for."""
+    names = ("stride", "step", "tail", "fps", "picked", "pick")
+    given = {name: options[name] for name in names if name in options}
+    stack = None if options["stack"] == WHOLE else options["stack"]
+    return Sampling(stack=stack, **given)
+
+
+def provenance(options: dict) -> dict:
+    """Return all that made the features, for the attributes of the HDF5 file."""
+    card = models.card(options["model"]).as_dict()
+    libraries = {name: version(name) for name in LIBRARIES}
+    return options | {"card": card, "software": libraries}
+
+
+def compute(
+    tasks: Iterable[tuple[Row, tuple[str, ...]]],
+    asked: Mapping[str, Model],
+    threads: int,
+    stopwatch: Stopwatch,
+) -> Iterator[tuple[str, Row, dict | Failure]]:
+    """Yield, by model and video, the arrays by name or the reason why there are none.
+
+    Args:
+        tasks: videos, each with the names of the models to run on it.
+        asked: the models by name.
+        threads: of this job.
+        stopwatch: told where the time goes.
+
+    Raises:
+        windows.Unsuited: a model cannot take what it would get.
+    """
+    with devices.own_gpu():
+        # Importing torch takes seconds, and starts CUDA: not before there is a video.
+        from scripts.common import extraction, networks
+
+        device = networks.default_device()
+        on_gpu = {model.options["decoder"] for model in asked.values()} == {"gpu"}
+        machine = extraction.Machine(
+            device, threads, decoder=device if on_gpu else "cpu"
+        )
+        with stopwatch.measured("load"):
+            runs = {
+                name: (
+                    models.create(model.options["model"], model.checkpoint),
+                    extraction.Settings(
+                        sampling_of(model.options),
+                        tuple(dict.fromkeys(["features", *model.options["features"]])),
+                        model.options["precision"],
+                        model.options["dtype"],
+                        model.batch_size,
+                        model.compiled,
+                    ),
+                )
+                for name, model in asked.items()
+            }
+        yield from extraction.extract(tasks, runs, machine, stopwatch)
+
+
+def written(
+    results: Iterator[tuple], write: Callable[..., object], stopwatch: Stopwatch
+) -> Iterator:
+    """Yield `write(*result)` of each result, done by one thread beside their making."""
+    pending: deque[Future] = deque()
+
+    def timed(*result):
+        with stopwatch.measured("write"):
+            return write(*result)
+
+    with ThreadPoolExecutor(1) as writer, closing(results):
+        for result in results:
+            pending.append(writer.submit(timed, *result))
+            while pending and (pending[0].done() or len(pending) > UNWRITTEN):
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
