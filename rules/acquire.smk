@@ -14,6 +14,9 @@ rule make_demo:
         "logs/make_demo/demo.log",
     conda:
         "../envs/media.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=scaled(minutes=30),
     message:
         "Making the demo's videos"
     shell:

@@ -15,6 +15,9 @@ rule write_splits:
         "logs/write_splits/{dataset}.{format}.{splits}.log",
     conda:
         "../envs/tables.yaml"
+    resources:
+        mem_mb=scaled(megabytes=4000),
+        runtime=scaled(minutes=30),
     params:
         options=split_options,
         clips=listed("clips"),

@@ -56,6 +56,8 @@ rule check_failures:
     log:
         "logs/check_failures/{dataset}.log",
     retries: 0
+    # It takes a second; a queue takes longer.
+    localrule: True
     conda:
         "../envs/tables.yaml"
     params:
