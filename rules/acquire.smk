@@ -15,7 +15,7 @@ rule make_demo:
     conda:
         "../envs/media.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=scaled(megabytes=2000),
         runtime=scaled(minutes=30),
     message:
         "Making the demo's videos"
@@ -81,7 +81,7 @@ rule unpack_archive:
     conda:
         "../envs/acquire.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=scaled(megabytes=2000),
         runtime=scaled(minutes=240),
     params:
         options=lambda wildcards: options("unpack_archive"),

@@ -14,7 +14,7 @@ rule aggregate_features:
     conda:
         "../envs/torch.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=scaled(megabytes=2000),
         runtime=scaled(minutes=120),
     params:
         options=lambda wildcards: options("aggregate_features"),

@@ -17,7 +17,7 @@ checkpoint build_index:
     conda:
         "../envs/tables.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=scaled(megabytes=4000),
         runtime=scaled(minutes=30),
     params:
         options=index_options,

@@ -25,7 +25,7 @@ rule summarise_dataset:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=scaled(megabytes=4000),
         runtime=scaled(minutes=30),
     params:
         options=lambda wildcards: options(
