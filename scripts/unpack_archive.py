@@ -61,15 +61,15 @@ def unpack_member(content: Content, row: Row, temporary: Path) -> Row:
     archive declares is not believed.
 
     Args:
-        content: what it holds; where that lies in a file already, the file is moved.
+        content: what it holds.
         row: where it goes.
-        temporary: where it is written until it is whole, on the same disk.
+        temporary: where it is written until it is whole, or lies already.
 
     Raises:
         Failure: `bad_member`, when the content is not what the archive declares.
     """
     if content.file:
-        temporary, key = content.file, _checked(content, lambda data: None)
+        key = _checked(content, lambda data: None)
     else:
         with temporary.open("wb") as sink:
             key = _checked(content, sink.write)
@@ -266,7 +266,8 @@ class Unpacking:
             stack.enter_context(contextlib.closing(contents))
             for content in contents:
                 row = chosen.popleft()
-                if content.keeps:
+                # One thread alone is done sooner without another to hand over to.
+                if content.keeps and self.threads > 1:
                     pending.append(pool.submit(self._write_one, content, row))
                 else:
                     self._write_one(content, row)
@@ -278,7 +279,7 @@ class Unpacking:
         return let_in
 
     def _write_one(self, content: Content, row: Row) -> None:
-        temporary = self.scratch / f"{threading.get_ident()}"
+        temporary = content.file or self.scratch / f"{threading.get_ident()}"
         try:
             row = unpack_member(content, row, temporary)
         except Failure as failure:

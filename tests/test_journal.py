@@ -1,4 +1,6 @@
 import multiprocessing
+import os
+import signal
 import time
 
 from hypothesis import given
@@ -40,6 +42,33 @@ def test_a_compact_journal_says_the_same(tmp_path_factory, appended):
     journal.compact()
     assert Journal(path).rows == journal.rows
     assert len(path.read_bytes().splitlines()) == len({row.id for row in appended})
+
+
+def _append_and_die(path):
+    journal = Journal(path)
+    for number in range(100):
+        journal.append(Row(str(number)))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_process_loses_no_row(tmp_path):
+    process = multiprocessing.Process(target=_append_and_die, args=(tmp_path / "j",))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert list(Journal(tmp_path / "j").rows) == [str(n) for n in range(100)]
+
+
+def test_the_disk_is_not_waited_for_at_every_row(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    journal = Journal(tmp_path / "j")
+    for number in range(1000):
+        journal.append(Row(str(number)))
+    assert 1 <= len(synced) < 500
+    before = len(synced)
+    journal.close()
+    assert len(synced) == before + 1
 
 
 def _hold(path, seconds, ready):
