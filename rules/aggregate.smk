@@ -17,9 +17,12 @@ rule aggregate_features:
         mem_mb=scaled(megabytes=2000),
         runtime=scaled(minutes=120),
     params:
-        options=lambda wildcards: options("aggregate_features"),
+        options=aggregate_options,
     message:
         "Aggregating {wildcards.model} of {wildcards.dataset}"
     shell:
-        "python -m scripts.aggregate_features --manifests {input:q}"
-        " --features {output.features:q} --table {output.table:q} > {log:q} 2>&1"
+        "python -m scripts.aggregate_features"
+        " --folder results/{wildcards.dataset}/features/{wildcards.model}"
+        " --shards results/{wildcards.dataset}/index/shards.tsv"
+        " --features {output.features:q} --table {output.table:q}"
+        " --options {params.options:q} > {log:q} 2>&1"

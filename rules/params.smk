@@ -135,11 +135,16 @@ def checkpoint_options(wildcards):
 def feature_options(wildcards):
     """Return what features depend on, besides the clips and the weights."""
     entry = MODELS[wildcards.model]
-    speed = ("checkpoint", "batch_size", "compile")
-    values = {key: value for key, value in entry.items() if key not in speed}
+    others = ("checkpoint", "batch_size", "compile", "layout")
+    values = {key: value for key, value in entry.items() if key not in others}
     # The file of features says how its clips were encoded.
     values["encoding"] = {"name": entry["encoding"], **ENCODINGS[entry["encoding"]]}
     return options("extract_features", **values)
+
+
+def aggregate_options(wildcards):
+    """Return what a dataset's file of features depends on, besides those of shards."""
+    return options("aggregate_features", layout=MODELS[wildcards.model]["layout"])
 
 
 def originals_folder(wildcards, input):

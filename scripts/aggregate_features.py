@@ -1,8 +1,11 @@
 """Put the features of all shards into one HDF5 file.
 
 Input:  the shards' manifests, with their HDF5 files beside them.
-Output: one HDF5 file with a group for each video (see scripts/common/store.py), and a
-        table with a row for every video of the dataset, those without features too.
+Output: one HDF5 file, its layout `grouped` or `flat` (see scripts/common/store.py), and
+        a table with a row for every video of the dataset, those without features too.
+
+Videos are copied one after the other: memory does not grow with their number, but for
+a few hundred bytes each.
 """
 
 import sys
@@ -12,6 +15,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from scripts.common import cli, store, tables
+from scripts.common.index import read_shards
 
 
 class MixedFeatures(ValueError):
@@ -50,22 +54,28 @@ def main(argv: list[str] | None = None) -> None:
     """Aggregate the features of one dataset and model."""
     parser = cli.command("aggregate_features", __doc__)
     parser.add_argument(
-        "--manifests",
+        "--folder", type=Path, required=True, help="where the shards' manifests are"
+    )
+    parser.add_argument(
+        "--shards",
         type=Path,
-        nargs="+",
         required=True,
         metavar="TSV",
-        help="manifests of the shards",
+        help="the table of the dataset's shards, index/shards.tsv",
     )
+    cli.add_options(parser, "`layout`, and `version`")
     parser.add_argument("--features", type=Path, required=True, help="HDF5 to write")
     parser.add_argument("--table", type=Path, required=True, help="table to write")
     arguments = parser.parse_args(argv)
-    manifests = arguments.manifests
+    shards = read_shards(arguments.shards)
+    manifests = [arguments.folder / f"{shard}.tsv" for shard in shards]
     try:
         provenance = common_provenance([path.with_suffix(".h5") for path in manifests])
     except MixedFeatures as error:
         sys.exit(f"error: {error}")
-    store.merge(arguments.features, sources(manifests), provenance)
+    write = {"grouped": store.merge, "flat": store.flatten}
+    layout = arguments.options["layout"]
+    write[layout](arguments.features, sources(manifests), provenance)
     rows = sorted(tables.read_all(manifests), key=lambda row: row.id)
     tables.write(arguments.table, rows)
     print(f"{sum(row.ok for row in rows)} of {len(rows)} videos have features")

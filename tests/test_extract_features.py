@@ -123,27 +123,32 @@ def shard(folder: Path, name: str, numbers: range, weights: str = "w") -> Path:
     return manifest
 
 
-def aggregate(folder: Path, manifests: list[Path]) -> None:
+def aggregate(folder: Path, manifests: list[Path], layout: str = "grouped") -> None:
+    lines = ["shard", *(manifest.stem for manifest in manifests)]
+    (folder / "shards.tsv").write_text("\n".join(lines) + "\n")
     aggregate_features.main(
         ["--features", str(folder / "all.h5"), "--table", str(folder / "all.tsv")]
-        + ["--manifests", *map(str, manifests)]
+        + ["--folder", str(folder), "--shards", str(folder / "shards.tsv")]
+        + ["--options", json.dumps({"layout": layout})]
     )
 
 
-def test_one_file_holds_the_features_of_all_shards(tmp_path):
+@pytest.mark.parametrize("layout", store.LAYOUTS)
+def test_one_file_holds_the_features_of_all_shards(tmp_path, layout):
     manifests = [
         shard(tmp_path, "00000", range(1, 4)),
         shard(tmp_path, "00001", range(4, 6)),
         shard(tmp_path, "00002", range(0)),
     ]
-    aggregate(tmp_path, manifests)
+    aggregate(tmp_path, manifests, layout)
     found = dict(store.read(tmp_path / "all.h5"))
     assert sorted(found) == [f"run/{n}.mp4" for n in range(1, 6)]
     for n in range(1, 6):
         assert found[f"run/{n}.mp4"]["features"].tolist() == [[n] * 4] * n
     assert store.provenance(tmp_path / "all.h5")["weights"] == "w"
-    with h5py.File(tmp_path / "all.h5") as file:
-        assert file["run+3.mp4"].attrs["id"] == "run/3.mp4"
+    if layout == "grouped":
+        with h5py.File(tmp_path / "all.h5") as file:
+            assert file["run+3.mp4"].attrs["id"] == "run/3.mp4"
     rows = tables.read(tmp_path / "all.tsv")
     assert [row.status for row in rows] == ["corrupt"] * 3 + ["ok"] * 5
 
@@ -156,12 +161,6 @@ def test_shards_made_with_other_weights_are_not_mixed(tmp_path):
     with pytest.raises(SystemExit, match=r"00001\.h5 was made with weights = others"):
         aggregate(tmp_path, manifests)
     assert not (tmp_path / "all.h5").exists()
-
-
-def test_an_id_that_is_no_unicode_keeps_its_name(tmp_path):
-    store.write_part(tmp_path / "a.h5", "\udcff.mp4", "k", {"features": np.zeros(3)})
-    ((name, _),) = store.read(tmp_path / "a.h5")
-    assert name == "\udcff.mp4"
 
 
 OPTIONS = {

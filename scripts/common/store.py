@@ -1,14 +1,29 @@
-"""Features in HDF5: one group a video, attributes that say what made them.
+"""Features in HDF5, in one of two layouts, with attributes that say what made them.
 
-/                         attributes: format, provenance (JSON), model, weights, …
+`grouped`: one group a video, for all who know h5py.
+
+/                         attributes: format, layout, provenance (JSON), model, weights
 /<slug>/features          (T, D), one row a window
 /<slug>/<other feature>   (T, …), if asked for: `logits`, …
 /<slug>/timestamps        (T, 2), begin and end in seconds of the original video
 /<slug>                   attributes: id, key
+
+`flat`: one array a feature, for 100,000 videos and more. Video n of `ids` has rows
+offsets[n] to offsets[n + 1] of an array; features by step may have other offsets.
+
+/                         attributes as above
+/ids, /keys               (V,), slugs and keys of the videos
+/features, /timestamps …  (all rows of all videos, …)
+/offsets/<array>          (V + 1,), where each video's rows begin
+
+`FeatureStore` reads both alike. Arrays are not compressed: features shrink by 10 % with
+lzf and by 20 % with gzip, and reading a few rows would take ten times as long or more.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 
 import h5py
@@ -18,15 +33,112 @@ from scripts.common import files
 from scripts.common.ids import slug, unslug
 
 FORMAT = "reelset features 1"
+LAYOUTS = ("grouped", "flat")
+# Of a flat file: what is read at once to get at one row, and what is written at once.
+CHUNK_BYTES, BLOCK_BYTES = 2**18, 2**25
+
+Arrays = dict[str, np.ndarray]
 
 
 class NotFeatures(ValueError):
     """A file is not one of ours."""
 
 
-def write_video(
-    group: h5py.Group, video_id: str, key: str, arrays: dict[str, np.ndarray]
-) -> None:
+class FeatureStore(Mapping[str, Arrays]):
+    """The features of a file by the id of the video, whichever layout it has.
+
+        store = FeatureStore("results/mine/features/s3d_k400.h5")
+        store["run/a.mp4"]["features"]     # (T, D)
+        store.read("run/a.mp4", "logits")  # one array alone
+
+    It can be handed to other processes, such as the workers of a DataLoader: each opens
+    the file for itself, at its first look.
+
+    Attributes:
+        path: of the file.
+        provenance: what made the features.
+        layout: `grouped` or `flat`.
+
+    Raises:
+        NotFeatures: the file is not one of ours.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.provenance = provenance(self.path)
+        self._opened: tuple[int, h5py.File] | None = None
+        self.layout = self._file.attrs.get("layout", "grouped")
+
+    @property
+    def _file(self) -> h5py.File:
+        # A handle must not cross a fork: processes would move each other's position.
+        if self._opened is None or self._opened[0] != os.getpid():
+            self._opened = os.getpid(), h5py.File(self.path)
+        return self._opened[1]
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "_opened": None}
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The videos, in the order of the file."""
+        flat = self.layout == "flat"
+        slugs = self._file["ids"].asstr()[()] if flat else self._file
+        return [unslug(name) for name in slugs]
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {video_id: number for number, video_id in enumerate(self.ids)}
+
+    @cached_property
+    def _offsets(self) -> dict[str, np.ndarray]:
+        return {name: data[()] for name, data in self._file["offsets"].items()}
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The arrays that each video has; none where there is no video."""
+        if self.layout == "flat":
+            return tuple(self._file["offsets"])
+        return tuple(next(iter(self._file.values()), ()))
+
+    def read(self, video_id: str, name: str = "features") -> np.ndarray:
+        """Return one array of a video. Raises KeyError for what is not there."""
+        if self.layout == "grouped":
+            return self._file[slug(video_id)][name][()]
+        number, offsets = self._numbers[video_id], self._offsets[name]
+        return self._file[name][offsets[number] : offsets[number + 1]]
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of one row of an array."""
+        if self.layout == "flat":
+            return self._file[name].shape[1:]
+        return next(iter(self._file.values()))[name].shape[1:]
+
+    def lengths(self) -> Iterator[int]:
+        """Yield how many windows each video has, in the order of `ids`."""
+        if self.layout == "flat":
+            # A file without videos has no arrays.
+            yield from np.diff(self._offsets.get("features", [0])).tolist()
+            return
+        for group in self._file.values():
+            yield len(group["features"])
+
+    def __getitem__(self, video_id: str) -> Arrays:
+        return {name: self.read(video_id, name) for name in self.names}
+
+    def __contains__(self, video_id) -> bool:
+        if self.layout == "flat":
+            return video_id in self._numbers
+        return slug(video_id) in self._file
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.ids)
+
+    def __len__(self) -> int:
+        return len(self._file["ids"] if self.layout == "flat" else self._file)
+
+
+def write_video(group: h5py.Group, video_id: str, key: str, arrays: Arrays) -> None:
     """Write one video's arrays into its group of a file."""
     video = group.create_group(slug(video_id))
     # HDF5 takes no text that is not Unicode; the name of the group is exact.
@@ -36,9 +148,7 @@ def write_video(
         video.create_dataset(name, data=array)
 
 
-def write_part(
-    path: Path, video_id: str, key: str, arrays: dict[str, np.ndarray]
-) -> int:
+def write_part(path: Path, video_id: str, key: str, arrays: Arrays) -> int:
     """Write one video's arrays as a file of its own; return its size in bytes."""
     with files.atomic(path) as temporary:
         with h5py.File(temporary, "w") as file:
@@ -54,14 +164,16 @@ def keys(path: Path) -> dict[str, str]:
         return {name: group.attrs["key"] for name, group in file.items()}
 
 
-def merge(
-    target: Path, sources: Iterable[tuple[Path, list[str]]], provenance: dict
-) -> None:
-    """Write one file with the groups of several, in the order given, atomically.
+# Grouped files, each with the ids of the videos to take from it.
+Sources = Iterable[tuple[Path, list[str]]]
+
+
+def merge(target: Path, sources: Sources, provenance: dict) -> None:
+    """Write one grouped file with the groups of several, in their order, atomically.
 
     Args:
         target: file to make; it may be one of the sources.
-        sources: files with the ids of the videos to take from each.
+        sources: grouped files, each with the ids of the videos to take from it.
         provenance: what made the features, as JSON-able values.
     """
     with files.atomic(target) as temporary, h5py.File(temporary, "w") as merged:
@@ -72,10 +184,72 @@ def merge(
                     source.copy(name, merged)
 
 
-def attributes(provenance: dict) -> dict[str, str]:
+def flatten(target: Path, sources: Sources, provenance: dict) -> None:
+    """Write one flat file with the videos of several grouped ones, atomically.
+
+    Arguments are those of `merge`. What is in memory are BLOCK_BYTES of arrays, and of
+    each video a few numbers.
+    """
+    with files.atomic(target) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs.update(attributes(provenance, "flat"))
+        columns: dict[str, _Column] = {}
+        slugs, video_keys = [], []
+        for path, video_ids in sources:
+            with h5py.File(path) as source:
+                for name in map(slug, video_ids):
+                    group = source[name]
+                    slugs.append(name)
+                    video_keys.append(group.attrs["key"])
+                    for array_name, data in group.items():
+                        if array_name not in columns:
+                            columns[array_name] = _Column(file, array_name, data)
+                        columns[array_name].append(data[()])
+        offsets = file.create_group("offsets")
+        for name, column in columns.items():
+            column.flush()
+            offsets[name] = column.offsets
+        text = h5py.string_dtype()
+        file.create_dataset("ids", data=slugs, dtype=text)
+        file.create_dataset("keys", data=video_keys, dtype=text)
+
+
+class _Column:
+    """One array of a flat file, written in blocks."""
+
+    def __init__(self, file: h5py.File, name: str, like: h5py.Dataset):
+        row = like.shape[1:]
+        size = int(np.prod(row, dtype=int)) * like.dtype.itemsize
+        self._data = file.create_dataset(
+            name,
+            shape=(0, *row),
+            maxshape=(None, *row),
+            chunks=(max(1, CHUNK_BYTES // size), *row),
+            dtype=like.dtype,
+        )
+        self._waiting: list[np.ndarray] = []
+        self._bytes = 0
+        self.offsets = [0]
+
+    def append(self, array: np.ndarray) -> None:
+        self.offsets.append(self.offsets[-1] + len(array))
+        self._waiting.append(array)
+        self._bytes += array.nbytes
+        if self._bytes > BLOCK_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._waiting:
+            begin = len(self._data)
+            self._data.resize(self.offsets[-1], axis=0)
+            self._data[begin:] = np.concatenate(self._waiting)
+            self._waiting, self._bytes = [], 0
+
+
+def attributes(provenance: dict, layout: str = "grouped") -> dict[str, str]:
     """Return the file attributes for a provenance; weights that mean nothing say so."""
     return {
         "format": FORMAT,
+        "layout": layout,
         "model": provenance["model"],
         "weights": provenance["weights"],
         "provenance": json.dumps(provenance, sort_keys=True),
@@ -96,8 +270,6 @@ def provenance(path: Path) -> dict:
         return json.loads(file.attrs["provenance"])
 
 
-def read(path: Path) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-    """Yield each video's id and arrays, sorted by slug."""
-    with h5py.File(path) as file:
-        for name, group in file.items():
-            yield unslug(name), {key: data[()] for key, data in group.items()}
+def read(path: Path) -> Iterator[tuple[str, Arrays]]:
+    """Yield each video's id and arrays, in the order of the file."""
+    yield from FeatureStore(path).items()

@@ -15,11 +15,9 @@ from hashlib import blake2b
 from itertools import zip_longest
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from scripts.common import store, tables
-from scripts.common.ids import slug
 from scripts.common.index import LABEL_SEPARATOR
 from scripts.common.tables import Row
 
@@ -264,17 +262,14 @@ def read_features(
     count(stage, rows_of([path.with_suffix(".tsv")]), failures, samples)
     parts = [path.with_suffix("") / f"{shard}.h5" for shard in shards]
     stage.bytes = sum(part.stat().st_size for part in [path, *parts] if part.exists())
-    features = Features(stage, store.provenance(path))
-    with h5py.File(path) as file:
-        for group in file.values():
-            features.windows[len(group["features"])] += 1
-        first = next(iter(file.values()), {})
-        features.dims = {
-            name: data.shape[1:] for name, data in first.items() if name != "timestamps"
-        }
-        for video_id in compared_videos(stage.shown, samples):
-            values = file[slug(video_id)]["features"][()].astype(np.float64)
-            features.compared[video_id] = values.mean(axis=0).ravel()
+    held = store.FeatureStore(path)
+    features = Features(stage, held.provenance)
+    features.windows.update(held.lengths())
+    times = ("timestamps", "step_timestamps")
+    features.dims = {n: held.shape(n) for n in held.names if n not in times}
+    for video_id in compared_videos(stage.shown, samples):
+        values = held.read(video_id).astype(np.float64)
+        features.compared[video_id] = values.mean(axis=0).ravel()
     return features
 
 
