@@ -27,6 +27,7 @@ rule all:
     default_target: True
     input:
         expand("results/{dataset}/checked.txt", dataset=DATASETS),
+        every(mapped_of),
 
 
 # All that is downloaded and unpacked, for instance before nodes without internet start.
@@ -59,10 +60,11 @@ rule lists:
         every(lists_of),
 
 
-# One HDF5 for each dataset and model.
+# One HDF5 for each dataset and model, and where in it the annotated events are.
 rule features:
     input:
         every(features_of),
+        every(mapped_of),
 
 
 # The reports, whatever failed.

@@ -26,3 +26,27 @@ rule aggregate_features:
         " --shards results/{wildcards.dataset}/index/shards.tsv"
         " --features {output.features:q} --table {output.table:q}"
         " --options {params.options:q} > {log:q} 2>&1"
+
+
+rule map_annotations:
+    input:
+        events="results/{dataset}/index/events.tsv",
+        features="results/{dataset}/features/{model}.h5",
+        table="results/{dataset}/features/{model}.tsv",
+    output:
+        "results/{dataset}/features/{model}.events.tsv",
+    log:
+        "logs/map_annotations/{dataset}.{model}.log",
+    conda:
+        "../envs/torch.yaml"
+    resources:
+        mem_mb=scaled(megabytes=2000),
+        runtime=scaled(minutes=30),
+    params:
+        options=lambda wildcards: options("map_annotations"),
+    message:
+        "Mapping events of {wildcards.dataset} to features of {wildcards.model}"
+    shell:
+        "python -m scripts.map_annotations --events {input.events:q}"
+        " --features {input.features:q} --table {input.table:q} --mapped {output:q}"
+        " > {log:q} 2>&1"

@@ -132,6 +132,15 @@ def features_of(dataset):
     return [f"results/{dataset}/features/{model}.h5" for model in MODELS]
 
 
+def mapped_of(dataset):
+    """Return the tables that map a dataset's events, if it has any, to features."""
+    index = checkpoints.build_index.get(dataset=dataset)
+    with open(index.output.events, encoding="utf-8", errors="replace") as events:
+        has_events = sum(1 for _, line in zip(range(2), events)) > 1
+    files = [f"results/{dataset}/features/{model}.events.tsv" for model in MODELS]
+    return files if has_events else []
+
+
 def lists_of(dataset):
     """Return the directories of a dataset's split lists."""
     return expand(

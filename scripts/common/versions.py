@@ -15,6 +15,7 @@ VERSIONS = {
     "write_splits": 2,
     "fetch_checkpoint": 1,
     "extract_features": 2,
+    "map_annotations": 1,
     "aggregate_features": 2,
     "summarise_dataset": 1,
     "check_failures": 1,
