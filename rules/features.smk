@@ -8,6 +8,8 @@ rule fetch_checkpoint:
         "resources/checkpoints/{model}.json",
     log:
         "logs/fetch_checkpoint/{model}.log",
+    # Fused models are run together as far as their weights are there.
+    priority: 1
     # It tries several times itself.
     retries: 0
     # A compute node may have no way to the internet; the submitting host has.
@@ -44,11 +46,12 @@ rule extract_features:
         options=feature_options,
         retry=retry_of,
         speed=speed_of,
+        together=together,
     message:
         "Extracting {wildcards.model} from shard {wildcards.shard} of"
         " {wildcards.dataset}"
     shell:
         "python -m scripts.extract_features --table {input.clips:q}"
         " --ticket {input.ticket:q} --manifest {output:q} --threads {threads}"
-        " {params.speed:q} --retry {params.retry:q}"
+        " {params.speed:q} {params.together:q} --retry {params.retry:q}"
         " --options {params.options:q} > {log:q} 2>&1"

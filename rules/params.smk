@@ -134,12 +134,42 @@ def checkpoint_options(wildcards):
 
 def feature_options(wildcards):
     """Return what features depend on, besides the clips and the weights."""
-    entry = MODELS[wildcards.model]
-    others = ("checkpoint", "batch_size", "compile", "layout")
+    return options("extract_features", **features_asked(wildcards.model))
+
+
+def features_asked(model):
+    """Return what an entry of the config asks of a model and of its clips."""
+    entry = MODELS[model]
+    others = ("checkpoint", "batch_size", "compile", "fused", "layout")
     values = {key: value for key, value in entry.items() if key not in others}
     # The file of features says how its clips were encoded.
     values["encoding"] = {"name": entry["encoding"], **ENCODINGS[entry["encoding"]]}
-    return options("extract_features", **values)
+    return values
+
+
+def together(wildcards, input):
+    """Return the models fused with a job's, as JSON; by asking for `input` untracked.
+
+    A result depends on its own options alone, whichever job has made it.
+    """
+    own = MODELS[wildcards.model]
+    same = ("fused", "encoding", "decoder")
+    fused = [
+        {
+            "options": {
+                "version": VERSIONS["extract_features"],
+                **features_asked(name),
+            },
+            "ticket": f"resources/checkpoints/{name}.json",
+            "manifest": f"results/{wildcards.dataset}/features/{name}"
+            f"/{wildcards.shard}.tsv",
+            "batch_size": entry["batch_size"],
+            "compile": entry["compile"],
+        }
+        for name, entry in MODELS.items()
+        if name != wildcards.model and all(entry[key] == own[key] for key in same)
+    ]
+    return ["--together", json.dumps(fused)] if own["fused"] and fused else []
 
 
 def aggregate_options(wildcards):

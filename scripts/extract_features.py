@@ -13,19 +13,15 @@ writes s3d_k400.h5 (see --output) and prints the most likely classes of each win
 import argparse
 import json
 import os
-import shutil
 import sys
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import cached_property
-from itertools import groupby
 from pathlib import Path
 
 import models
 from scripts.common import cli, features, files, runner, store
+from scripts.common.feature_shards import Shard, extract_shard
 from scripts.common.features import WHOLE, Model
-from scripts.common.ids import SlugTooLong, slug
-from scripts.common.runner import Job
+from scripts.common.ids import SlugTooLong
 from scripts.common.stopwatch import Stopwatch
 from scripts.common.tables import Failure, Row
 from scripts.common.windows import TAILS, Unsuited
@@ -41,75 +37,6 @@ USERS_MISTAKES = (
     store.NotFeatures,
     Unsuited,
 )
-
-
-class ShardStore:
-    """The HDF5 file of a shard, and the parts that wait to be merged into it."""
-
-    def __init__(self, job: Job):
-        """Nothing is read yet: another job may still hold the shard."""
-        self.path = job.manifest.with_suffix(".h5")
-        self.parts = job.folder
-
-    @cached_property
-    def _keys(self) -> dict[str, str]:
-        return store.keys(self.path)
-
-    def part(self, row: Row) -> Path:
-        """Return where a video's own file is kept until the shard is done."""
-        return self.parts / f"{slug(row.id)}-{row.key}.h5"
-
-    def add(self, row: Row, arrays: dict) -> Row:
-        """Keep a video's arrays and return its finished row."""
-        size = store.write_part(self.part(row), row.id, row.key, arrays)
-        return replace(row, path=str(self.path), bytes=size)
-
-    def holds(self, row: Row) -> bool:
-        """Tell whether a finished row's arrays are there."""
-        return self._keys.get(slug(row.id)) == row.key or self.part(row).exists()
-
-    def merge(self, rows: list[Row], provenance: dict) -> None:
-        """Bring the file to exactly the rows that are ok, and drop the parts."""
-        done = [row for row in rows if row.ok]
-        wanted = {slug(row.id): row.key for row in done}
-        if not self.path.exists() or wanted != self._keys:
-
-            def place(row: Row) -> Path:
-                part = self.part(row)
-                return part if part.exists() else self.path
-
-            sources = (
-                (path, [row.id for row in group])
-                for path, group in groupby(done, place)
-            )
-            store.merge(self.path, sources, provenance)
-        shutil.rmtree(self.parts, ignore_errors=True)
-
-
-def extract_shard(job: Job, model: Model) -> None:
-    """Extract the features of one shard; what is there already is not done again."""
-    kept, stopwatch = ShardStore(job), Stopwatch()
-
-    def process(rows: Iterable[Row]) -> Iterator[Row]:
-        tasks = ((row, (model.options["model"],)) for row in rows)
-        asked = {model.options["model"]: model}
-        results = features.compute(tasks, asked, job.threads, stopwatch)
-        yield from features.written(results, keep, stopwatch)
-
-    def keep(_, row: Row, result: dict | Failure) -> Row:
-        stopwatch.videos += 1
-        if isinstance(result, Failure):
-            return row.failed(result.reason, str(result))
-        return kept.add(row, result)
-
-    def finish(rows: list[Row]) -> None:
-        with stopwatch.measured("write"):
-            kept.merge(rows, features.provenance(job.options))
-        if stopwatch.videos:
-            print(stopwatch)
-            stopwatch.record(job.manifest.with_suffix(".times.tsv"))
-
-    runner.run_shard(job, process, kept.holds, finish, stopwatch.rate)
 
 
 def named(paths: list[Path]) -> list[Row]:
@@ -293,13 +220,29 @@ def main(argv: list[str] | None = None) -> None:
     runner.add_job_arguments(shard_parser)
     shard_parser.add_argument("--ticket", type=Path, required=True)
     add_engine_arguments(shard_parser)
+    shard_parser.add_argument(
+        "--together",
+        type=json.loads,
+        default=[],
+        metavar="JSON",
+        help="models to run on the same frames where they lack something: `options`,"
+        " `ticket`, `manifest`, `batch_size` and `compile` of each",
+    )
     arguments = shard_parser.parse_args(argv)
     job = runner.job_from("extract_features", arguments)
-    weights = json.loads(arguments.ticket.read_text())
-    job = replace(job, options=features.complete(job.options, weights["weights"]))
-    model = Model(job.options, weights["file"], arguments.batch_size, arguments.compile)
+    own = Shard(job, arguments.ticket, arguments.batch_size, arguments.compile)
+    others = [
+        Shard(
+            replace(job, manifest=Path(each["manifest"]), options=each["options"]),
+            Path(each["ticket"]),
+            batch_size(str(each["batch_size"])),
+            each["compile"],
+        )
+        for each in arguments.together
+        if Path(each["ticket"]).exists()
+    ]
     try:
-        extract_shard(job, model)
+        extract_shard(own, others)
     except Unsuited as error:
         sys.exit(f"error: {error}")
 

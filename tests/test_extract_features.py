@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -190,13 +191,25 @@ class Shard:
         ticket = {"model": MODEL, "file": None, "weights": "random, seed 0"}
         (folder / "ticket.json").write_text(json.dumps(ticket))
 
-    def run(self, capsys, rows=None, **options) -> str:
+    def run(self, capsys, rows=None, model="features", together=(), **options) -> str:
+        """Run one model's job; `together`: those that it may do as well."""
         tables.write(self.folder / "clips.tsv", rows or self.rows)
+        others = [
+            {
+                "options": OPTIONS | changes,
+                "ticket": str(self.folder / "ticket.json"),
+                "manifest": str(self.folder / name / "00000.tsv"),
+                "batch_size": "auto",
+                "compile": False,
+            }
+            for name, changes in dict(together).items()
+        ]
         extract_features.main(
             ["--table", str(self.folder / "clips.tsv")]
             + ["--ticket", str(self.folder / "ticket.json")]
-            + ["--manifest", str(self.folder / "features/00000.tsv")]
+            + ["--manifest", str(self.folder / model / "00000.tsv")]
             + ["--options", json.dumps(OPTIONS | options)]
+            + ["--together", json.dumps(others)]
         )
         return capsys.readouterr().out
 
@@ -238,3 +251,29 @@ def test_a_lost_file_of_features_is_made_again(tmp_path, capsys):
     (tmp_path / "features/00000.h5").unlink()
     assert "3 to do, 0 done before" in shard.run(capsys)
     assert sorted(shard.features) == ["v0", "v1", "v2"]
+
+
+def test_fused_models_are_done_together_and_tracked_apart(tmp_path, capsys):
+    shard = Shard(tmp_path)
+    broken = replace(shard.rows[2], path=str(tmp_path / "lost.mp4"))
+    shard.rows[2] = broken
+    slow = {"step": 2}
+    assert "3 to do, 0 done" in shard.run(capsys, model="a", together={"b": slow})
+    assert "0 to do, 3 done" in shard.run(capsys, model="b", together={"a": {}}, **slow)
+    shard.run(capsys, model="alone", **slow)
+    ours, alone = (
+        store.FeatureStore(tmp_path / f"{m}/00000.h5") for m in ("b", "alone")
+    )
+    assert ours.ids == alone.ids == ["v0", "v1"]
+    assert ours.provenance == alone.provenance
+    for video_id in ours:
+        for name, array in alone[video_id].items():
+            np.testing.assert_array_equal(ours[video_id][name], array)
+    manifests = [(tmp_path / f"{m}/00000.tsv").read_text() for m in ("b", "alone")]
+    assert manifests[0] == manifests[1].replace("/alone/", "/b/")
+    # Another step of one is work for this one alone.
+    output = shard.run(capsys, model="a", together={"b": slow}, step=4)
+    assert "3 to do, 0 done" in output
+    assert "0 to do, 3 done" in shard.run(
+        capsys, model="b", together={"a": {"step": 4}}, **slow
+    )

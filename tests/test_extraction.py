@@ -11,12 +11,14 @@ import torch
 from torch import nn
 
 import models
-from models.cards.base import Resize
+from models.cards.base import Feature, Resize
 from models.zoo import Extractor
 from scripts.common.decoding import Frames, read_windows
 from scripts.common.extraction import Machine, Settings, extract
+from scripts.common.networks import clips_that_fit
+from scripts.common.stopwatch import Stopwatch
 from scripts.common.tables import Failure, Row
-from scripts.common.windows import Sampling
+from scripts.common.windows import Sampling, Unsuited
 from tests.projects import ROOT, make_video
 
 CARD = replace(
@@ -157,6 +159,168 @@ def test_a_bug_in_the_network_is_not_taken_for_a_bad_video(rows):
         run(rows, network=Bug)
 
 
+class Scarce(Average):
+    """Has memory for two clips at a time."""
+
+    def forward(self, clips):
+        if len(clips) > 2:
+            raise torch.OutOfMemoryError("out of memory")
+        return super().forward(clips)
+
+
+def test_a_batch_too_large_for_the_memory_is_halved_and_nothing_lost(rows, capsys):
+    results = run(rows, network=Scarce, batch_size=8)
+    assert capsys.readouterr().out.count("memory is full") == 2
+    for row in rows:
+        reference = expected(row.path, settings().sampling)
+        features = results[row.id]["features"]
+        np.testing.assert_allclose(features, reference, rtol=1e-5, atol=1e-6)
+
+
+def test_a_single_window_too_large_for_the_memory_is_an_error(rows):
+    class Full(Average):
+        def forward(self, clips):
+            raise torch.OutOfMemoryError("out of memory")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        run(rows[:1], network=Full)
+
+
+@pytest.mark.parametrize(
+    ("free", "one", "two", "fit"),
+    [(1000, 100, 150, 19), (1000, 100, 100, 19), (50, 100, 200, 1), (10**6, 1, 2, 64)],
+)
+def test_as_many_windows_are_taken_as_the_memory_holds(free, one, two, fit):
+    assert clips_that_fit(free, one, two) == fit
+
+
+def test_frames_in_bgr_reach_the_network_so(rows):
+    bgr = Extractor(replace(CARD, colour="BGR"), Average(), "none")
+    tasks = [(rows[0], ("one", "two"))]
+    rgb = Extractor(CARD, Average(), "none")
+    runs = {"one": (rgb, settings()), "two": (bgr, settings())}
+    found = {name: out["features"] for name, _, out in extract(tasks, runs, Machine())}
+    colours = found["one"].reshape(-1, 3, 4)
+    np.testing.assert_array_equal(found["two"].reshape(-1, 3, 4), colours[:, ::-1])
+
+
+SAMPLINGS = {
+    "dense": Sampling(4, 1, 4, "pad"),
+    "sparse": Sampling(3, 2, 7, "drop"),
+    "slower": Sampling(4, 1, 2, "last", fps=12),
+    "picked": Sampling(None, 1, 1, "drop", picked=4),
+}
+
+
+def many(rows: list[Row], names, threads: int = 2) -> dict:
+    runs = {
+        name: (Extractor(CARD, Average(), "none"), settings(sampling=SAMPLINGS[name]))
+        for name in names
+    }
+    tasks = [(row, tuple(names)) for row in rows]
+    results = extract(tasks, runs, Machine(threads=threads))
+    return {(name, row.id): result for name, row, result in results}
+
+
+def test_models_on_the_same_frames_give_what_each_gives_alone(rows):
+    together = many(rows, SAMPLINGS)
+    assert len(together) == len(rows) * len(SAMPLINGS)
+    for name in SAMPLINGS:
+        for key, arrays in many(rows, [name]).items():
+            for array, values in arrays.items():
+                np.testing.assert_array_equal(together[key][array], values)
+
+
+def test_models_on_the_same_frames_fail_as_each_fails_alone(rows, monkeypatch):
+    def broken_in_the_end(video, numbers):
+        if video.count == 25 and numbers[-1] > 22:
+            raise Failure("corrupt", "broken off")
+        return read(video, numbers)
+
+    read = Frames.read
+    monkeypatch.setattr(Frames, "read", broken_in_the_end)
+    names = ("dense", "sparse", "picked")
+    outcomes = [many(rows, names), *(many(rows, [name]) for name in names)]
+    failed = [
+        {key for key, result in found.items() if isinstance(result, Failure)}
+        for found in outcomes
+    ]
+    assert failed[0] == {("dense", "video1")} == failed[1] | failed[2] | failed[3]
+
+
+def test_each_frame_is_decoded_once_for_all_that_overlap(rows, monkeypatch):
+    decoded = []
+    read = Frames.read
+
+    def counted(video, numbers):
+        decoded.extend(numbers)
+        return read(video, numbers)
+
+    monkeypatch.setattr(Frames, "read", counted)
+    run(rows[1:2], sampling=Sampling(8, 1, 1, "drop"))
+    assert decoded == list(range(25))
+    decoded.clear()
+    run(rows[1:2], sampling=Sampling(None, 1, 1, "drop", picked=4))
+    assert decoded == [3, 9, 15, 21]
+
+
+def test_a_whole_video_in_pieces_equals_one_pass(tmp_path):
+    make_video(tmp_path / "a.mp4", seconds=5.4, fps=25, size="64x48")
+    extractor = models.create("i3d_rgb_k400")
+    card = replace(extractor.card, resize=Resize(short=32), crop=32)
+    extractor = Extractor(card, extractor.network, "random")
+    frames = Frames(tmp_path / "a.mp4").read(list(range(135)))
+    with torch.inference_mode():
+        once = extractor(models.prepare(frames, card)[None])
+    names = ("features", "fc", "map", "logits")
+    sampling = Sampling(None, 1, 1, "drop", fps=25)
+    row = Row("a", path=str(tmp_path / "a.mp4"), start=100.0)
+    run = (extractor, Settings(sampling, names, batch_size=1))
+    ((_, _, arrays),) = extract([(row, ("i3d",))], {"i3d": run}, Machine())
+    for name in names:
+        one = once[name].numpy()
+        found = arrays[name] if name in ("features", "logits") else arrays[name][None]
+        np.testing.assert_allclose(found, one, rtol=1e-4, atol=1e-4 * one.max())
+    assert arrays["fc"].shape == (16, 1024)
+    assert arrays["timestamps"].tolist() == [[100.0, 105.4]]
+    assert arrays["step_timestamps"].shape == (16, 2)
+    np.testing.assert_allclose(arrays["step_timestamps"][0], [100.16, 100.48])
+    np.testing.assert_allclose(np.diff(arrays["step_timestamps"][:-1], axis=0), 0.32)
+
+
+def test_a_network_that_takes_clips_only_does_not_get_whole_videos(rows):
+    with pytest.raises(Unsuited, match="cannot take a whole video at once"):
+        run(rows, sampling=Sampling(None, 1, 1, "drop"))
+
+
+def test_steps_in_time_have_times(rows):
+    class Steps(nn.Module):
+        def forward(self, clips):
+            fc = clips.mean(dim=(3, 4)).transpose(1, 2)[:, ::2]
+            return {"features": fc.mean(dim=1), "fc": fc}
+
+    card = replace(
+        CARD,
+        features={**CARD.features, "fc": Feature(3, "mean colours", ("time",))},
+    )
+    runs = {"one": (Extractor(card, Steps(), "none"), settings(features=("fc",)))}
+    ((_, _, arrays),) = extract([(rows[0], ("one",))], runs, Machine())
+    assert arrays["fc"].shape == (3, 2, 3)
+    expected = [[[0, 0.08], [0.08, 0.16]], [[0.16, 0.24], [0.24, 0.32]]]
+    np.testing.assert_allclose(arrays["step_timestamps"][:2], expected)
+
+
+def test_where_the_time_goes_is_told(rows, tmp_path):
+    watch = Stopwatch()
+    runs = {"one": (Extractor(CARD, Average(), "none"), settings())}
+    list(extract([(row, ("one",)) for row in rows], runs, Machine(), watch))
+    assert watch.windows == 3 + 7 + 3 + 1
+    watch.record(tmp_path / "times.tsv")
+    head, figures = (tmp_path / "times.tsv").read_text().splitlines()
+    assert {"windows", "seconds", "decode", "network"} < set(head.split("\t"))
+    assert figures.split("\t")[head.split("\t").index("windows")] == "14"
+
+
 PEAK = """
 import resource, sys
 from tests.test_extraction import Row, Sampling, run
@@ -167,9 +331,9 @@ for path in sys.argv[1:]:
 
 
 def test_memory_does_not_grow_with_the_length_of_a_video(tmp_path):
-    for seconds in (4, 80):
+    for seconds in (4, 40):
         make_video(tmp_path / f"{seconds}.mp4", seconds, fps=25, size="320x240")
-    command = [sys.executable, "-c", PEAK, tmp_path / "4.mp4", tmp_path / "80.mp4"]
+    command = [sys.executable, "-c", PEAK, tmp_path / "4.mp4", tmp_path / "40.mp4"]
     short, long = map(int, subprocess.check_output(command, cwd=ROOT).split())
-    # All frames of the long one would take 460,800 kB, its windows four times that.
+    # All frames of the long one would take 230,400 kB, its windows four times that.
     assert long - short < 100_000

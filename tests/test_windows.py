@@ -1,3 +1,4 @@
+import csv
 import itertools
 
 import pytest
@@ -5,12 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.common.windows import (
+    PICKS,
     TAILS,
     Sampling,
+    needed_frames,
     window_frames,
     window_starts,
     window_times,
 )
+from tests.recipe import PARITY
 
 samplings = st.builds(
     Sampling,
@@ -97,3 +101,56 @@ def test_times_lie_inside_the_video(frames, sampling, fps):
 def test_a_video_without_frames_has_no_windows():
     with pytest.raises(ValueError, match="without frames"):
         window_starts(0, Sampling(4, 1, 4, "pad"))
+
+
+def test_models_that_take_frames_from_everywhere_take_those_of_upstream():
+    with (PARITY / "picked_frames.tsv").open() as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    assert {row["rule"] for row in rows} == {"middle", "drawn"}
+    for row in rows:
+        frames, count = int(row["frames"]), int(row["count"])
+        sampling = Sampling(None, 1, 1, "drop", picked=count, pick=row["rule"])
+        (window,) = windows(frames, sampling)
+        assert window == [int(number) for number in row["numbers"].split()], row
+
+
+def test_pyslowfasts_frames_are_in_the_middle_of_rounded_parts():
+    # 11 frames in 4 parts: borders at 0, 2.5, 5, 7.5 and 10, rounded to even.
+    assert PICKS["rounded"](11, 4) == [1, 3, 6, 9]
+    assert PICKS["rounded"](1, 4) == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("rule", PICKS)
+def test_frames_are_picked_of_each_window(rule):
+    sampling = Sampling(32, 1, 16, "pad", picked=8, pick=rule)
+    first, second, third = windows(50, sampling)
+    assert first == PICKS[rule](32, 8)
+    assert second == [16 + number for number in first]
+    assert third == [32 + number for number in PICKS[rule](18, 8)]
+
+
+picking = st.builds(
+    Sampling,
+    stack=st.none() | st.integers(1, 70),
+    stride=st.integers(1, 5),
+    step=st.integers(1, 90),
+    tail=st.sampled_from(TAILS),
+    picked=st.integers(1, 40),
+    pick=st.sampled_from(sorted(PICKS)),
+)
+
+
+@given(lengths, samplings | picking)
+def test_the_frames_to_decode_are_those_of_the_windows(frames, sampling):
+    wanted = {number for window in windows(frames, sampling) for number in window}
+    assert set(needed_frames(frames, sampling).nonzero()[0].tolist()) == wanted
+
+
+@given(lengths, picking)
+def test_frames_picked_lie_in_their_window_and_in_order(frames, sampling):
+    for start in window_starts(frames, sampling):
+        picked = window_frames(start, frames, sampling)
+        assert len(picked) == sampling.picked
+        assert picked == sorted(picked)
+        assert start <= picked[0]
+        assert picked[-1] < min(start + sampling.span(frames), frames)

@@ -227,7 +227,7 @@ def _do_missing(
     note: Callable[[], str],
 ) -> list[Row]:
     """Work off the rows without a result; return the results of all rows."""
-    todo = [row for row in inputs if row.ok and not _finished(job, row, done, stands)]
+    todo = missing(job, inputs, done, stands)
     kept = sum(row.ok for row in inputs) - len(todo)
     print(f"{job.stage} {job.folder}: {len(todo)} to do, {kept} done before")
     try:
@@ -241,6 +241,19 @@ def _do_missing(
     finally:
         done.close()
     return [done.rows[row.id] if row.ok else _passed_on(row) for row in inputs]
+
+
+def missing(
+    job: Job,
+    inputs: Iterable[Row],
+    done: journal.Journal,
+    stands: Callable[[Row], bool],
+) -> list[Row]:
+    """Return the rows of a job's table that it has to work on.
+
+    done, stands: the job's journal, and what tells whether a product is there.
+    """
+    return [row for row in inputs if row.ok and not _finished(job, row, done, stands)]
 
 
 def _passed_on(row: Row) -> Row:

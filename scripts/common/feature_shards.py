@@ -1,0 +1,142 @@
+"""A shard's features: one file a model, and several models on the same frames."""
+
+import contextlib
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+
+from scripts.common import features, journal, runner, store, tables
+from scripts.common.features import Model
+from scripts.common.ids import slug
+from scripts.common.runner import Job
+from scripts.common.stopwatch import Stopwatch
+from scripts.common.tables import Failure, Row
+
+
+class ShardStore:
+    """The HDF5 file of a shard, and the parts that wait to be merged into it."""
+
+    def __init__(self, job: Job):
+        """Nothing is read yet: another job may still hold the shard."""
+        self.path = job.manifest.with_suffix(".h5")
+        self.parts = job.folder
+
+    @cached_property
+    def _keys(self) -> dict[str, str]:
+        return store.keys(self.path)
+
+    def part(self, row: Row) -> Path:
+        """Return where a video's own file is kept until the shard is done."""
+        return self.parts / f"{slug(row.id)}-{row.key}.h5"
+
+    def add(self, row: Row, arrays: dict) -> Row:
+        """Keep a video's arrays and return its finished row."""
+        size = store.write_part(self.part(row), row.id, row.key, arrays)
+        return replace(row, path=str(self.path), bytes=size)
+
+    def holds(self, row: Row) -> bool:
+        """Tell whether a finished row's arrays are there."""
+        return self._keys.get(slug(row.id)) == row.key or self.part(row).exists()
+
+    def merge(self, rows: list[Row], provenance: dict) -> None:
+        """Bring the file to exactly the rows that are ok, and drop the parts."""
+        done = [row for row in rows if row.ok]
+        wanted = {slug(row.id): row.key for row in done}
+        if not self.path.exists() or wanted != self._keys:
+
+            def place(row: Row) -> Path:
+                part = self.part(row)
+                return part if part.exists() else self.path
+
+            sources = (
+                (path, [row.id for row in group])
+                for path, group in groupby(done, place)
+            )
+            store.merge(self.path, sources, provenance)
+        shutil.rmtree(self.parts, ignore_errors=True)
+
+
+class Shard:
+    """A shard of one model: its job, how it is run, and its file."""
+
+    def __init__(self, job: Job, weights: Path, batch_size: int | None, compiled: bool):
+        """Complete the job's options by the ticket of the weights."""
+        found = json.loads(weights.read_text())
+        self.job = replace(
+            job, options=features.complete(job.options, found["weights"])
+        )
+        self.model = Model(self.job.options, found["file"], batch_size, compiled)
+        self.name = job.manifest.parent.name
+        self.store = ShardStore(job)
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[journal.Journal]:
+        """Hold the shard's lock and its journal."""
+        manifest = self.job.manifest
+        with journal.locked(manifest.with_suffix(".lock")):
+            done = journal.Journal(manifest.with_suffix(".journal"))
+            with contextlib.closing(done):
+                yield done
+
+    def keep(self, row: Row, result: dict | Failure) -> Row:
+        """Keep the result of a row, which bears its key; return the finished row."""
+        if isinstance(result, Failure):
+            return row.failed(result.reason, str(result))
+        return self.store.add(row, result)
+
+
+def extract_shard(own: Shard, others: Iterable[Shard] = ()) -> None:
+    """Extract the features of one shard; what is there already is not done again.
+
+    Models that are fused with this one get what they lack from the same frames. Their
+    jobs find it done; each model's table is made by its own job alone.
+    """
+    job, stopwatch = own.job, Stopwatch()
+    shards = {shard.name: shard for shard in (own, *others)}
+
+    def process(rows: Iterable[Row]) -> Iterator[Row]:
+        lacking = {row.id: (row, [own.name]) for row in rows}
+        inputs = {row.id: row for row in tables.read(job.table)}
+
+        def keep(name: str, row: Row, result: dict | Failure) -> tuple[str, Row]:
+            stopwatch.videos += 1
+            if name != own.name:
+                row = inputs[row.id]
+                row = replace(row, key=shards[name].job.key(row))
+            return name, shards[name].keep(row, result)
+
+        with contextlib.ExitStack() as stack:
+            journals = {}
+            for other in others:
+                done = journals[other.name] = stack.enter_context(other.opened())
+                for row in runner.missing(
+                    other.job, inputs.values(), done, other.store.holds
+                ):
+                    lacking.setdefault(row.id, (row, []))[1].append(other.name)
+            tasks = [(row, tuple(names)) for row, names in lacking.values()]
+            names = {name for _, names in tasks for name in names}
+            asked = {name: shards[name].model for name in shards if name in names}
+            results = features.compute(tasks, asked, job.threads, stopwatch)
+            for name, row in features.written(results, keep, stopwatch):
+                if name == own.name:
+                    yield row
+                else:
+                    journals[name].append(row)
+
+    def finish(rows: list[Row]) -> None:
+        with stopwatch.measured("write"):
+            own.store.merge(rows, features.provenance(job.options))
+        if stopwatch.videos:
+            print(stopwatch)
+            stopwatch.record(job.manifest.with_suffix(".times.tsv"))
+
+    with contextlib.ExitStack() as stack:
+        if len(shards) > 1:
+            # One job of a fused group at a time: the next one finds its work done.
+            lock = job.manifest.parents[1] / f"{job.manifest.stem}.lock"
+            stack.enter_context(journal.locked(lock))
+        runner.run_shard(job, process, own.store.holds, finish, stopwatch.rate)
