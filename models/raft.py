@@ -5,6 +5,7 @@ twice, and refine pictures of flow in full size that nobody asks for. Here featu
 kept from one pair to the next, and only the last refinement is brought to full size.
 """
 
+from copy import copy
 from pathlib import Path
 
 import torch
@@ -91,7 +92,9 @@ class Raft(nn.Module):
         images: float (n, 3, H, W) in [-1, 1]; before, after: the pairs' features.
         """
         network = self.network
-        network.corr_block.build_pyramid(before, after)
+        # It keeps what it builds: with a copy, threads can share the network.
+        correlations = copy(network.corr_block)
+        correlations.build_pyramid(before, after)
         context = network.context_encoder(images)
         hidden_size = network.update_block.hidden_state_size
         hidden, context = context.tensor_split([hidden_size], dim=1)
@@ -100,7 +103,7 @@ class Raft(nn.Module):
         start = start.to(images.device)
         reached = start
         for _ in range(self.updates):
-            correlation = network.corr_block.index_pyramid(centroids_coords=reached)
+            correlation = correlations.index_pyramid(centroids_coords=reached)
             hidden, change = network.update_block(
                 hidden, context, correlation, reached - start
             )

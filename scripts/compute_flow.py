@@ -130,7 +130,7 @@ def encoded(levels: np.ndarray, options: dict) -> bytes:
     return buffer.getvalue()
 
 
-def estimator(options: dict, checkpoint: str | None, threads: int) -> Callable:
+def estimator(options: dict, checkpoint: str | None) -> Callable:
     """Return the estimator that the options name."""
     from scripts.common.flow import algorithms
 
@@ -140,7 +140,7 @@ def estimator(options: dict, checkpoint: str | None, threads: int) -> Callable:
     from models import raft
 
     network = raft.create(options["algorithm"], checkpoint, parameters["updates"])
-    return algorithms.raft(network, threads)
+    return algorithms.raft(network)
 
 
 def complete(options: dict, weights: str | None) -> dict:
@@ -162,7 +162,7 @@ def compute_shard(job: Job, checkpoint: str | None, batch_size: int) -> None:
     kept = products(job, job.options["layout"])
 
     def process(rows: Iterable[Row]) -> Iterator[Row]:
-        estimate = estimator(job.options, checkpoint, job.threads)
+        estimate = estimator(job.options, checkpoint)
 
         def work(row: Row) -> Row:
             return flow_of_clip(row, kept, estimate, job.options, batch_size)

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -250,6 +251,17 @@ def test_raft_gives_what_torchvisions_own_call_gives(name):
     found = torch.cat([first, rest])
     assert found.shape == (3, 2, 128, 136)
     assert (found - expected).abs().max() < 1e-4 * expected.abs().max()
+
+
+def test_two_videos_at_a_time_do_not_disturb_each_other():
+    network = raft.create("raft_small", updates=2)
+    clips = [texture(5, shift, size=(128, 136)) for shift in ((2, -1), (-1, 3))]
+    alone = [network.step(None, clip)[1] for clip in clips]
+    estimate = algorithms.raft(network)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda clip: list(estimate(clip.split(2))), clips))
+    for flows, expected in zip(found, alone, strict=True):
+        assert np.abs(np.stack(flows) - expected.numpy()).max() < 1e-3
 
 
 def test_raft_encodes_each_frame_once():

@@ -6,8 +6,9 @@ in it at a time.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from itertools import pairwise
+from threading import Lock
 
 import cv2
 import numpy as np
@@ -53,30 +54,27 @@ def _grey(pieces: Iterable[Tensor]) -> Iterator[np.ndarray]:
             yield cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
 
 
-def raft(network: Raft, threads: int) -> Estimator:
+def raft(network: Raft) -> Estimator:
     """Return RAFT, on a GPU where there is one; as many pairs at a time as come in.
 
     Args:
         network: with its weights; it is moved to the device.
-        threads: of the network on a CPU.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cpu":
-        torch.set_num_threads(threads)
+    network.to(device)
     # By default convolutions on a GPU round float32 to 10 bits of mantissa.
     torch.backends.cudnn.allow_tf32 = False
-    network.to(device)
-    # One thread has the network; those of the videos decode and write meanwhile.
-    turns = ThreadPoolExecutor(1)
-
-    def step(before, piece: Tensor):
-        seen, flows = network.step(before, piece.to(device))
-        return seen, flows.cpu().numpy()
+    # On a CPU a thread for each video is faster than several for one, as for OpenCV.
+    torch.set_num_threads(1)
+    # A GPU serves one at a time; the threads of other videos decode and write then.
+    turn = Lock() if device == "cuda" else nullcontext()
 
     def flows(pieces: Iterable[Tensor]) -> Iterator[np.ndarray]:
         seen = None
         for piece in pieces:
-            seen, found = turns.submit(step, seen, piece).result()
+            with turn:
+                seen, found = network.step(seen, piece.to(device))
+                found = found.cpu().numpy()
             yield from found
 
     return flows
