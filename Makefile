@@ -6,7 +6,7 @@ VENV := .venv/bin
 CORES ?= all
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install what is missing: Python packages, ffmpeg, unar.
 	@./setup.sh
@@ -25,7 +25,12 @@ test: setup ## Check style and run the tests.
 	@echo "== Running the tests"
 	@PATH="$(CURDIR)/$(VENV):$$PATH" pytest
 
+test-cluster: setup ## Build the demo on a SLURM of its own, and in conda environments.
+	@./setup.sh cluster
+	@echo "== Running the tests of clusters and environments"
+	@PATH="$(CURDIR)/$(VENV):$(CURDIR)/.tools/bin:$$PATH" pytest tests/cluster
+
 format: setup ## Bring all files to the house style.
 	@$(VENV)/ruff check --fix . && $(VENV)/ruff format . && $(VENV)/snakefmt Snakefile rules
 
-.PHONY: help setup demo test format
+.PHONY: help setup demo test test-cluster format
