@@ -154,6 +154,7 @@ def together(wildcards, input):
     """
     own = MODELS[wildcards.model]
     same = ("fused", "encoding", "decoder")
+    folder = f"results/{wildcards.dataset}/features"
     fused = [
         {
             "options": {
@@ -161,8 +162,7 @@ def together(wildcards, input):
                 **features_asked(name),
             },
             "ticket": f"resources/checkpoints/{name}.json",
-            "manifest": f"results/{wildcards.dataset}/features/{name}"
-            f"/{wildcards.shard}.tsv",
+            "manifest": f"{folder}/{name}/{wildcards.shard}.tsv",
             "batch_size": entry["batch_size"],
             "compile": entry["compile"],
         }
