@@ -10,7 +10,7 @@ read the archive from the page cache: it is read once before each run. Neither i
 to wait for the disk to have the files (ours waits for its journal, once a second);
 with --sync the clock of both stops after `sync`. All that was written before is on the
 disk when a run begins, and nothing is deleted until the end: for minutes ext4 is slow
-to make files where others were deleted. The default takes 25 GB below --folder.
+to make files where others were deleted. The default takes 28 GB below --folder.
 
 Ratios are bytes/s of ours over the baseline's, round by round; by CPU time: bytes per
 second of user and system time, which other programs on the machine disturb less.
