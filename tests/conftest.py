@@ -1,6 +1,13 @@
+import os
+
 import pytest
 
-from tests.projects import Project, make_video
+# Test files run side by side: two processes that share the cores with torch's threads
+# stall each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from tests.projects import Project, make_video  # noqa: E402
 
 CLASSES = ("left", "right")
 # The features of one model of the small projects.

@@ -97,6 +97,11 @@ def test_what_is_given_wins_over_the_default_and_the_rest_is_filled_in():
             " (there are: default, original)",
         ),
         (
+            {"models": {"s3d_k400": {"fps": "native"}}},
+            "models.s3d_k400.fps: 'native' is neither a number nor 'model' nor"
+            " 'source'",
+        ),
+        (
             {"encodings": {"original": {"fps": 25}}},
             "encodings.original.fps: 25 is not a value of type null",
         ),

@@ -253,12 +253,13 @@ def _explain(error: jsonschema.ValidationError) -> list[str]:
             f"{place}: give a place, or a mapping with one of 'at', 'parts', 'list'"
         ]
     if error.validator == "pattern":
-        if rule.get("pattern") == "^annotations$":
+        if rule["pattern"] == "^annotations$":
             keys = ", ".join(known)
             return [f"{place}: {value!r} is neither 'annotations' nor one of {keys}"]
-        if "integer" in rule.get("type", ()):
-            word = rule["pattern"].strip("^$")
-            return [f"{place}: {value!r} is neither a whole number nor '{word}'"]
+        for kind, meaning in (("integer", "a whole number"), ("number", "a number")):
+            if kind in rule.get("type", ()):
+                words = rule["pattern"].strip("^()$").replace("|", "' nor '")
+                return [f"{place}: {value!r} is neither {meaning} nor '{words}'"]
         return [f"{place}: the name {value!r} has more than letters, digits, - and _"]
     return [f"{place}: {error.message}"]
 

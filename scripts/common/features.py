@@ -57,7 +57,9 @@ def complete(options: dict, weights: str) -> dict:
     own = {"stack": stack, "stride": stride, "step": step, "weights": weights}
     if spread:
         own |= {"picked": card.frames, "pick": PICKS.get(card.source, "middle")}
-    return options | own | {"fps": card.fps}
+    asked = options.get("fps", "model")
+    fps = {"model": card.fps, "source": None}.get(asked, asked)
+    return options | own | {"fps": fps}
 
 
 def sampling_of(options: dict) -> Sampling:
