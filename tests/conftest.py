@@ -7,7 +7,7 @@ import pytest
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from tests.projects import Project, make_video  # noqa: E402
+from tests.projects import Project, make_video
 
 CLASSES = ("left", "right")
 # The features of one model of the small projects.
