@@ -5,15 +5,18 @@ Ours:     scripts.common.extraction.extract, as extract_features uses it: decode
 Baseline: what older extractors do: decode a window, prepare it, call the network on it
           alone in PyTorch's plain layout, and so on. It has the same weights (random),
           the same decoder, windows and threads.
+Limits:   decoding alone, all frames of the windows once, and the network alone, on
+          clips that are there already, in batches and channels last. Nothing that does
+          both can be faster than either.
 
-Printed are windows/s with decoding, the ratio round by round, and the largest relative
-L2 difference between the features of a window.
+Printed are windows/s, the ratios round by round, and the largest relative L2 difference
+between the features of a window.
 """
 
 import argparse
 import multiprocessing
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import cache, partial
 from pathlib import Path
@@ -23,11 +26,12 @@ import torch
 
 import models
 from benchmarks.timing import Cost, cores, in_turn, show, timed
-from scripts.common.decoding import read_windows
-from scripts.common.extraction import Settings, extract
+from scripts.common.decoding import Frames, read_pieces, read_windows
+from scripts.common.extraction import Machine, Settings, extract
+from scripts.common.features import complete, sampling_of
+from scripts.common.networks import Network, prepare_device
 from scripts.common.tables import Failure, Row
-from scripts.common.windows import Sampling
-from scripts.extract_features import complete, sampling_of
+from scripts.common.windows import Sampling, window_starts
 from tests.projects import make_video
 
 MODELS = ("s3d_k400", "r2plus1d_18_k400")
@@ -49,17 +53,19 @@ def sampling_for(model: str) -> Sampling:
 
 def ours(paths: list[Path], network: models.Extractor, settings: Settings):
     """Return the features of all windows (N, D), in the order of the videos."""
-    rows = [Row(str(path), path=str(path)) for path in paths]
-    results = {row.id: result for row, result in extract(rows, network, settings)}
-    for result in results.values():
+    tasks = [(Row(str(path), path=str(path)), ("model",)) for path in paths]
+    runs = {"model": (network, settings)}
+    results = extract(tasks, runs, Machine(threads=cores()))
+    arrays = {row.id: result for _, row, result in results}
+    for result in arrays.values():
         if isinstance(result, Failure):
             raise result
-    return np.concatenate([results[row.id]["features"] for row in rows])
+    return np.concatenate([arrays[str(path)]["features"] for path in paths])
 
 
 def one_at_a_time(paths: list[Path], network: models.Extractor, settings: Settings):
     """Return the same, without batches, workers or channels last."""
-    torch.set_num_threads(settings.threads)
+    torch.set_num_threads(cores())
     features = []
     with torch.inference_mode():
         for path in paths:
@@ -69,7 +75,36 @@ def one_at_a_time(paths: list[Path], network: models.Extractor, settings: Settin
     return torch.cat(features).numpy()
 
 
-CONTENDERS = {"ours": ours, "one at a time": one_at_a_time}
+def decode_alone(paths: list[Path], network: models.Extractor, settings: Settings):
+    """Decode the frames of all windows, several videos at a time."""
+
+    def decode(path: Path) -> None:
+        for _ in read_pieces(path, {"model": settings.sampling}):
+            pass
+
+    with ThreadPoolExecutor(cores()) as pool:
+        list(pool.map(decode, paths))
+
+
+def network_alone(paths: list[Path], network: models.Extractor, settings: Settings):
+    """Run as many clips of noise, in batches and channels last."""
+    prepare_device("cpu", cores())
+    runner = Network(network, ["features"], "cpu", batch_size=settings.batch_size)
+    sampling, card = settings.sampling, network.card
+    frames = torch.rand(card.frames, card.crop, card.crop, 3)
+    for path in paths:
+        video = Frames(path, sampling.fps)
+        for start in window_starts(video.count, sampling):
+            list(runner.add(start, frames))
+    list(runner.finish())
+
+
+CONTENDERS = {
+    "ours": ours,
+    "one at a time": one_at_a_time,
+    "decoding alone": decode_alone,
+    "network alone": network_alone,
+}
 # In a contender's process; ours changes the layout of its network's weights.
 create = cache(models.create)
 
@@ -92,9 +127,7 @@ def difference(features: np.ndarray, expected: np.ndarray) -> float:
 
 def compare(model: str, paths: list[Path], batch_size: int, repeats: int) -> None:
     """Run both with one model and print the comparison."""
-    settings = Settings(
-        sampling_for(model), batch_size=batch_size, threads=cores(), device="cpu"
-    )
+    settings = Settings(sampling_for(model), batch_size=batch_size)
     with ExitStack() as stack:
         calls = {}
         # Each has a process of its own: what one sets, the other does not inherit.
@@ -105,7 +138,7 @@ def compare(model: str, paths: list[Path], batch_size: int, repeats: int) -> Non
                 run, name, paths, model, settings
             ).result()
         # The first call of each is not timed: it is what the difference is taken of.
-        features, expected = (call()[1] for call in calls.values())
+        features, expected, *_ = (call()[1] for call in calls.values())
         contenders = {name: lambda call=call: call()[0] for name, call in calls.items()}
         show(model, in_turn(contenders, repeats), len(features), "windows")
     print(
