@@ -39,6 +39,10 @@ USERS_MISTAKES = (
 )
 
 
+# Class lists of which several may be true of one video.
+MULTI_LABEL = frozenset({"ava", "charades"})
+
+
 def named(paths: list[Path]) -> list[Row]:
     """Return a row for each file, by its name; by its path where names are shared."""
     names = [path.name for path in paths]
@@ -90,17 +94,18 @@ def extract_videos(arguments: argparse.Namespace) -> int:
             windows, width = result["features"].shape
             print(f"{row.id}: {windows} windows of {width} numbers")
             if arguments.show_pred:
-                print_classes(result, card.classes)
+                print_classes(result, card)
     print(f"features are in {output}; {stopwatch}")
     return 1 if failed else 0
 
 
-def print_classes(arrays: dict, classes: str, most: int = 5) -> None:
+def print_classes(arrays: dict, card: models.Card, most: int = 5) -> None:
     """Print the most likely classes of each window with their probabilities."""
     import torch
 
-    names = models.class_names(classes)
-    scores = torch.from_numpy(arrays["logits"]).float().softmax(dim=1)
+    names = models.class_names(card.classes, outputs=card.features["logits"].dim)
+    logits = torch.from_numpy(arrays["logits"]).float()
+    scores = logits.sigmoid() if card.classes in MULTI_LABEL else logits.softmax(dim=1)
     for (start, end), window in zip(arrays["timestamps"], scores, strict=True):
         print(f"  {start:.2f} s to {end:.2f} s")
         for value, number in zip(*window.topk(most), strict=True):
