@@ -1,26 +1,74 @@
-"""List the zoo, or show one model: `python -m models [NAME]`.
+"""The zoo at a prompt.
 
-A model is shown as JSON: its card, the number of its parameters, and the
-multiply-accumulates ("macs") of one window.
+python -m models                     all variants
+python -m models tsm ssv2            those with `tsm` and `ssv2` in their name
+python -m models s3d_k400            one variant, or an upstream name: its card, its
+                                     parameters and multiply-accumulates, as JSON
+python -m models check s3d_k400 FILE whether a checkpoint file fits a variant
 """
 
 import argparse
 import json
+import sys
 
 import models
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m models", description=__doc__)
-    parser.add_argument("name", nargs="?", help="a variant, or its upstream name")
-    name = parser.parse_args().name
-    if name is None:
-        print(table())
+def main(argv: list[str] | None = None) -> None:
+    """List, show or check."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["check"]:
+        check(argv[1:])
         return
+    parser = argparse.ArgumentParser(
+        prog="python -m models",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("text", nargs="*", help="a variant, or parts of names")
+    parser.add_argument("--json", action="store_true", help="the list as JSON")
+    arguments = parser.parse_args(argv)
     try:
-        print(json.dumps(description(models.resolve(name)), indent=2))
+        name = models.resolve(arguments.text[0]) if len(arguments.text) == 1 else None
     except models.UnknownModel as error:
-        parser.error(str(error))
+        name, unknown = None, error
+    if name is not None:
+        print(json.dumps(description(name), indent=2))
+        return
+    names = matching(arguments.text)
+    if not names:
+        parser.error(
+            str(unknown)
+            if len(arguments.text) == 1
+            else f"no name has {' and '.join(map(repr, arguments.text))} in it"
+        )
+    if arguments.json:
+        print(json.dumps([models.card(name).as_dict() for name in names], indent=2))
+    else:
+        print(table(names))
+
+
+def matching(texts: list[str]) -> list[str]:
+    """The names of variants that have all texts in them, whatever the capitals."""
+    wanted = [text.casefold() for text in texts]
+    return [name for name in models.names() if all(text in name for text in wanted)]
+
+
+def check(argv: list[str]) -> None:
+    """Load a checkpoint file into a variant, or say why it does not fit."""
+    parser = argparse.ArgumentParser(
+        prog="python -m models check",
+        description="Tell whether a checkpoint file fits a variant.",
+    )
+    parser.add_argument("name", help="a variant, or its upstream name")
+    parser.add_argument("file", help="checkpoint")
+    arguments = parser.parse_args(argv)
+    try:
+        name = models.resolve(arguments.name)
+        extractor = models.create(name, checkpoint=arguments.file)
+    except (models.UnknownModel, models.CheckpointError, FileNotFoundError) as error:
+        sys.exit(f"error: {error}")
+    print(f"{arguments.file} fits {name}; its sha256 is {extractor.checkpoint}")
 
 
 def description(name: str) -> dict:
@@ -32,10 +80,10 @@ def description(name: str) -> dict:
     return models.card(name).as_dict() | counts
 
 
-def table() -> str:
-    """The zoo as a table, one variant a line, columns aligned."""
-    head = "name", "frames", "stride", "fps", "crop", "features", "params", "top-1"
-    rows = [head, *(_row(models.card(name)) for name in models.names())]
+def table(names: list[str]) -> str:
+    """Variants as a table, one a line, columns aligned."""
+    head = "name", "frames", "stride", "fps", "crop", "features", "top-1"
+    rows = [head, *(_row(models.card(name)) for name in names)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(
@@ -55,7 +103,6 @@ def _row(card: models.Card) -> tuple[str, ...]:
         "video's" if card.fps is None else f"{card.fps:g}",
         str(card.crop),
         str(card.features["features"].dim),
-        f"{models.count_parameters(card.name) / 1e6:.2f} M",
         "-" if top1 is None else f"{top1:.1f} %",
     )
 

@@ -386,12 +386,34 @@ def test_the_command_lists_the_zoo():
     lines = command().stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["name", *models.names()]
     s3d = next(" ".join(line.split()) for line in lines if "s3d_k400 " in line)
-    assert s3d == "s3d_k400 64 1 25 224 1024 8.32 M 72.1 %"
+    assert s3d == "s3d_k400 64 1 25 224 1024 72.1 %"
 
 
-def test_the_command_shows_a_card_by_any_of_its_names(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["models", "s3d_kylemin/s3d_kylemin"])
-    __main__.main()
+def test_the_command_lists_what_has_all_words_in_its_name(capsys):
+    __main__.main(["SSv2", "tsm"])
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert lines
+    assert all("tsm" in line and "ssv2" in line for line in lines)
+    __main__.main(["x3d", "--json"])
+    cards = json.loads(capsys.readouterr().out)
+    assert [card["name"] for card in cards] == [n for n in models.names() if "x3d" in n]
+    with pytest.raises(SystemExit, match="2"):
+        __main__.main(["tsm", "nothing"])
+
+
+def test_the_command_checks_a_file(tmp_path, capsys):
+    state = models.create("s3d_k400").network.state_dict()
+    torch.save({"state_dict": state}, tmp_path / "good.pt")
+    __main__.main(["check", "s3d_kylemin/s3d_kylemin", str(tmp_path / "good.pt")])
+    assert "fits s3d_k400" in capsys.readouterr().out
+    state.popitem()
+    torch.save(state, tmp_path / "short.pt")
+    with pytest.raises(SystemExit, match="does not fit"):
+        __main__.main(["check", "s3d_k400", str(tmp_path / "short.pt")])
+
+
+def test_the_command_shows_a_card_by_any_of_its_names(capsys):
+    __main__.main(["s3d_kylemin/s3d_kylemin"])
     shown = json.loads(capsys.readouterr().out)
     counts = {"parameters": shown.pop("parameters"), "macs": shown.pop("macs")}
     assert shown == models.card("s3d_k400").as_dict()
@@ -400,8 +422,7 @@ def test_the_command_shows_a_card_by_any_of_its_names(monkeypatch, capsys):
     assert counts["macs"] == {"convolutions": 71_913_857_024, "matrix products": 0}
 
 
-def test_the_command_answers_a_wrong_name_in_one_line(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["models", "s3d"])
+def test_the_command_answers_a_wrong_name_in_one_line(capsys):
     with pytest.raises(SystemExit, match="2"):
-        __main__.main()
+        __main__.main(["s3dd_k400"])
     assert "did you mean 's3d_k400'?" in capsys.readouterr().err
