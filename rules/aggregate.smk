@@ -34,7 +34,7 @@ rule map_annotations:
         features="results/{dataset}/features/{model}.h5",
         table="results/{dataset}/features/{model}.tsv",
     output:
-        "results/{dataset}/features/{model}.events.tsv",
+        "results/{dataset}/features/{model}.events.json",
     log:
         "logs/map_annotations/{dataset}.{model}.log",
     conda:

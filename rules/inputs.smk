@@ -137,7 +137,7 @@ def mapped_of(dataset):
     index = checkpoints.build_index.get(dataset=dataset)
     with open(index.output.events, encoding="utf-8", errors="replace") as events:
         has_events = sum(1 for _, line in zip(range(2), events)) > 1
-    files = [f"results/{dataset}/features/{model}.events.tsv" for model in MODELS]
+    files = [f"results/{dataset}/features/{model}.events.json" for model in MODELS]
     return files if has_events else []
 
 

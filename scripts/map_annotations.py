@@ -1,9 +1,10 @@
 """Say at which features of a model the events of a dataset happen.
 
 Input:  the index's events.tsv; the model's features with their table beside them.
-Output: a table with a row for each event: id, start, end, label and text as they are,
+Output: a JSON list with an object for each event, one a line: id, start, end, label and
+        text as they are,
         windows        how many features the video has,
-        first, last    the features whose windows the event touches, from 0; empty where
+        first, last    the features whose windows the event touches, from 0; null where
                        it touches none,
         feature_start, feature_end
                        the event on the axis of the features, 0 to `windows`: feature k
@@ -18,6 +19,7 @@ Output: a table with a row for each event: id, start, end, label and text as the
 Where windows lie side by side both pairs agree, but for what the tail leaves over.
 """
 
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -28,8 +30,7 @@ from scripts.common.annotations.base import Event
 from scripts.common.store import FeatureStore
 from scripts.common.tables import Row
 
-COLUMNS = ("id", "start", "end", "label", "text", "windows", "first", "last")
-COLUMNS += ("feature_start", "feature_end", "share_start", "share_end", "status")
+PLACES = ("feature_start", "feature_end", "share_start", "share_end")
 
 
 def position(seconds: float, spans: np.ndarray) -> float:
@@ -57,17 +58,19 @@ def share(seconds: float, windows: int, fps: float, frames: int) -> float:
     return seconds * fps / (frames / windows)
 
 
-def mapped(event: Event, row: Row, spans: np.ndarray | None) -> tuple:
-    """Return the row of an event.
+def mapped(event: Event, row: Row, spans: np.ndarray | None) -> dict:
+    """Return what the output says of an event.
 
     Args:
         event: without `start` it begins with the video, without `end` it lasts.
         row: the video in the table of the features.
         spans: the windows, None where the video has no features.
     """
-    told = (row.id, event.start, event.end, event.label, event.text)
+    told = {"id": row.id, "start": event.start, "end": event.end}
+    told |= {"label": event.label, "text": event.text, "windows": 0}
     if spans is None:
-        return *told, *([None] * 7), row.status
+        nowhere = dict.fromkeys(("first", "last", *PLACES))
+        return told | nowhere | {"status": row.status}
     windows, last = len(spans), float(spans[-1, 1])
     start = event.start or 0.0
     end = last if event.end is None else event.end
@@ -77,14 +80,15 @@ def mapped(event: Event, row: Row, spans: np.ndarray | None) -> tuple:
         for t in (start - (row.start or 0), end - (row.start or 0))
     )
     places = (position(start, spans), position(end, spans), *shares)
-    status = "outside" if start >= last else "ok"
-    return *told, windows, first, final, *(f"{x:.4f}" for x in places), status
+    told |= {"windows": windows, "first": first, "last": final}
+    told |= dict(zip(PLACES, places, strict=True))
+    return told | {"status": "outside" if start >= last else "ok"}
 
 
-def rows_of(
+def all_mapped(
     events: dict[str, list[Event]], table: Iterable[Row], store: FeatureStore
-) -> Iterator[tuple]:
-    """Yield the row of each event of the videos of a table."""
+) -> Iterator[dict]:
+    """Yield what the output says of each event of the videos of a table."""
     for row in table:
         if row.id in events:
             spans = store.read(row.id, "timestamps") if row.ok else None
@@ -98,14 +102,15 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--events", type=Path, required=True, help="events.tsv")
     parser.add_argument("--features", type=Path, required=True, help="HDF5 file")
     parser.add_argument("--table", type=Path, required=True, help="its table")
-    parser.add_argument("--mapped", type=Path, required=True, help="table to write")
+    parser.add_argument("--mapped", type=Path, required=True, help="JSON to write")
     arguments = parser.parse_args(argv)
     events = index.read_events(arguments.events)
     store = FeatureStore(arguments.features)
-    rows = list(rows_of(events, tables.read_all([arguments.table]), store))
-    files.write_text(arguments.mapped, tables.render_records(COLUMNS, rows))
-    lost = sum(row[-1] != "ok" for row in rows)
-    print(f"{len(rows)} events" + (f", {lost} without features" if lost else ""))
+    found = list(all_mapped(events, tables.read_all([arguments.table]), store))
+    lines = ",\n".join(map(json.dumps, found))
+    files.write_text(arguments.mapped, f"[\n{lines}\n]\n")
+    lost = sum(one["status"] != "ok" for one in found)
+    print(f"{len(found)} events" + (f", {lost} without features" if lost else ""))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,3 @@
-import csv
 import json
 from pathlib import Path
 
@@ -55,28 +54,26 @@ def test_the_touched_windows_are_those_that_share_a_moment(count, start, length)
 
 def row_of(event: Event, **row) -> dict:
     video = Row("v", fps=10.0, frames=100, duration=10.0, **row)
-    return dict(
-        zip(map_annotations.COLUMNS, mapped(event, video, spans(4)), strict=True)
-    )
+    return mapped(event, video, spans(4))
 
 
 def test_an_event_in_the_middle():
     row = row_of(Event(1.0, 4.5, "run", "he runs"))
     assert (row["windows"], row["first"], row["last"]) == (4, 0, 2)
-    assert (row["feature_start"], row["feature_end"]) == ("0.5000", "2.2500")
-    assert (row["share_start"], row["share_end"]) == ("0.4000", "1.8000")
+    assert (row["feature_start"], row["feature_end"]) == (0.5, 2.25)
+    assert (row["share_start"], row["share_end"]) == (0.4, 1.8)
     assert row["status"] == "ok"
 
 
 def test_events_without_times_last_from_end_to_end():
     row = row_of(Event(text="all of it"))
-    assert (row["feature_start"], row["feature_end"]) == ("0.0000", "4.0000")
+    assert (row["feature_start"], row["feature_end"]) == (0, 4)
 
 
 def test_what_the_windows_do_not_reach_is_said():
     row = row_of(Event(9.0, 12.0))
     assert (row["first"], row["last"], row["status"]) == (None, None, "outside")
-    assert row["share_end"] == "4.0000", "clamped to the number of features"
+    assert row["share_end"] == 4, "clamped to the number of features"
 
 
 @pytest.mark.parametrize("layout", ["grouped", "flat"])
@@ -104,12 +101,11 @@ def test_the_table_has_every_event_in_order(tmp_path, layout):
     write(tmp_path / "m.h5", parts, {"model": "m", "weights": "w"})
     arguments = ["--events", "events.tsv", "--features", "m.h5", "--table", "m.tsv"]
     paths = [str(tmp_path / a) if n % 2 else a for n, a in enumerate(arguments)]
-    map_annotations.main([*paths, "--mapped", str(tmp_path / "out.tsv")])
-    with (tmp_path / "out.tsv").open(newline="") as file:
-        found = list(csv.DictReader(file, dialect="excel-tab"))
+    map_annotations.main([*paths, "--mapped", str(tmp_path / "out.json")])
+    found = json.loads((tmp_path / "out.json").read_text())
     assert [(row["id"], row["label"], row["status"]) for row in found] == [
         ("a b/ü.mp4", "run", "ok"),
         ("a b/ü.mp4", "fall", "ok"),
         ("broken.mp4", "run", "corrupt"),
     ]
-    assert (found[1]["first"], found[1]["last"]) == ("1", "2")
+    assert (found[1]["first"], found[1]["last"]) == (1, 2)
