@@ -96,21 +96,20 @@ def test_a_site_that_refuses_is_left_alone_and_the_next_run_goes_on(tmp_path, we
 
 
 def test_a_build_may_go_on_without_what_is_pending(tmp_path, web: Web):
-    urls = [web.url("0.mp4"), web.url("error/9/429/1.mp4"), web.url("2.mp4")]
+    names = ["0.mp4", "error/1/429/1.mp4", "2.mp4"]
     made = project(
         tmp_path,
-        [(url, "", "") for url in urls],
+        [(web.url(name), "", "") for name in names],
         stop_after=1,
         on_pending="go_on",
-        cooldown=1,
     )
     made.run()
     states = {row.status for row in clips(made).values()}
-    assert states <= {"ok", "rate_limited", "pending"}
-    assert states - {"ok"}
-    web.folder.joinpath("error").mkdir()
+    assert states <= {"ok", "pending"}
+    assert "pending" in states
     made.configure(made.config | {"download": made.config["download"] | {"sleep": 0.1}})
     assert made.planned() == {}, "how to download decides nothing about the result"
+    for path in (made.folder / "resources/downloads").glob("cooldown*"):
+        path.unlink()
     made.run("--forcerun", "download_videos")
-    assert clips(made)[urls[0]].ok
-    assert clips(made)[urls[2]].ok
+    assert {row.status for row in clips(made).values()} == {"ok"}
