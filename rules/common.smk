@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from shlex import quote
 

@@ -136,7 +136,7 @@ def mapped_of(dataset):
     """Return the tables that map a dataset's events, if it has any, to features."""
     index = checkpoints.build_index.get(dataset=dataset)
     with open(index.output.events, encoding="utf-8", errors="replace") as events:
-        has_events = sum(1 for _, line in zip(range(2), events)) > 1
+        has_events = len(list(islice(events, 2))) > 1
     files = [f"results/{dataset}/features/{model}.events.json" for model in MODELS]
     return files if has_events else []
 

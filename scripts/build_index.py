@@ -169,11 +169,11 @@ def _in_classes(video: Annotated, classes: set[str]) -> Annotated | None:
     return replace(video, labels=labels, events=events)
 
 
-def subset_classes(wanted: list[str] | str | None, known: list[str]) -> list[str]:
+def subset_classes(wanted: list[str] | None, known: list[str]) -> list[str]:
     """Return the classes that a subset keeps, in the dataset's order.
 
     Args:
-        wanted: names, or a file with one a line; None keeps all.
+        wanted: names; None keeps all.
         known: the dataset's classes.
 
     Raises:
@@ -181,9 +181,6 @@ def subset_classes(wanted: list[str] | str | None, known: list[str]) -> list[str
     """
     if wanted is None:
         return known
-    if isinstance(wanted, str):
-        text = Path(wanted).read_text(encoding="utf-8-sig")
-        wanted = [line.strip() for line in text.splitlines() if line.strip()]
     matched = set(match_classes(wanted, known))
     return [name for name in known if name in matched]
 

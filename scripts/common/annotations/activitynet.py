@@ -14,7 +14,6 @@ from scripts.common.annotations.base import (
 )
 
 ACTIVITIES = "activity_net.v1-3.min.json"
-SUBSETS = {"training": "train", "validation": "val", "testing": "test"}
 # The set of splits that each file of sentences says; see `read_activitynet`.
 CAPTIONS = {
     "train": ("captions", "captions_2"),
@@ -52,24 +51,16 @@ def read_activities(path: Path) -> dict[str, Annotated]:
     Raises:
         AnnotationError: it has another syntax.
     """
-    database = reading.entry(reading.read_json(path), "database", str(path))
     videos = {}
-    for key, value in reading.mapping(database, f"{path}: database").items():
-        place = f"{path}, '{key}'"
-        subset = reading.entry(value, "subset", place)
-        if subset not in SUBSETS:
-            raise AnnotationError(
-                f"{place}: the subset '{subset}' is none of {', '.join(SUBSETS)}"
-            )
-        events = []
-        for item in reading.sequence(value.get("annotations", []), place):
-            segment = reading.entry(item, "segment", place)
-            label = reading.tidy(str(reading.entry(item, "label", place)))
-            events.append(Event(*reading.interval(segment, place), label))
+    for key, _, split, items in reading.database(path):
+        events = [
+            Event(*times, reading.tidy(str(reading.entry(item, "label", place))))
+            for item, place, times in items
+        ]
         videos[f"v_{key}"] = replace(
             _video(f"v_{key}"),
             labels=tuple(dict.fromkeys(event.label for event in events)),
-            splits={DEFAULT_SET: SUBSETS[subset]},
+            splits={DEFAULT_SET: split},
             events=tuple(events),
         )
     return videos

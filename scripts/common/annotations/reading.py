@@ -15,6 +15,9 @@ from typing import TextIO
 
 from scripts.common.annotations.base import AnnotationError
 
+# Our lists, by what ActivityNet and YouCook2 call them.
+SUBSETS = {"training": "train", "validation": "val", "testing": "test"}
+
 
 @contextlib.contextmanager
 def text_of(path: Path, newline: str | None = None) -> Iterator[TextIO]:
@@ -231,3 +234,35 @@ def tidy(text: str) -> str:
 def _kind(value) -> str:
     kinds = {dict: "an object", list: "a list", str: "text", type(None): "null"}
     return kinds.get(type(value), "a number")
+
+
+def database(
+    path: Path,
+) -> Iterator[tuple[str, Mapping, str, list[tuple[Mapping, str, tuple[float, float]]]]]:
+    """Yield the videos of a JSON file in ActivityNet's layout.
+
+    It is `{"database": {<YouTube id>: {"subset", "annotations": [{"segment", …}]}}}`.
+
+    Args:
+        path: the file.
+
+    Yields:
+        The id, what stands under it, its list, and each annotation with its place for
+        messages and its begin and end in seconds.
+
+    Raises:
+        AnnotationError: it has another syntax.
+    """
+    videos = entry(read_json(path), "database", str(path))
+    for key, value in mapping(videos, f"{path}: database").items():
+        place = f"{path}, '{key}'"
+        subset = entry(value, "subset", place)
+        if subset not in SUBSETS:
+            raise AnnotationError(
+                f"{place}: the subset '{subset}' is none of {', '.join(SUBSETS)}"
+            )
+        items = [
+            (item, place, interval(entry(item, "segment", place), place))
+            for item in sequence(value.get("annotations", []), place)
+        ]
+        yield key, value, SUBSETS[subset], items

@@ -17,7 +17,6 @@ from scripts.common.annotations.classes import unique_classes
 TRAINVAL = "youcookii_annotations_trainval.json"
 TEST = "youcookii_annotations_test_segments_only.json"
 RECIPES = "label_foodtype.csv"
-SUBSETS = {"training": "train", "validation": "val", "testing": "test"}
 
 
 def read_youcook2(files: Files) -> Annotations:
@@ -80,27 +79,19 @@ def read_steps(path: Path) -> dict[str, Annotated]:
     Raises:
         AnnotationError: it has another syntax.
     """
-    database = reading.entry(reading.read_json(path), "database", str(path))
     videos = {}
-    for key, value in reading.mapping(database, f"{path}: database").items():
-        place = f"{path}, '{key}'"
-        subset = reading.entry(value, "subset", place)
-        if subset not in SUBSETS:
-            raise AnnotationError(
-                f"{place}: the subset '{subset}' is none of {', '.join(SUBSETS)}"
-            )
-        events = []
-        for item in reading.sequence(value.get("annotations", []), place):
-            segment = reading.entry(item, "segment", place)
-            text = reading.tidy(str(item.get("sentence") or ""))
-            events.append(Event(*reading.interval(segment, place), text=text))
-        url = value.get("video_url") or f"https://www.youtube.com/watch?v={key}"
+    for key, value, split, items in reading.database(path):
+        events = [
+            Event(*times, text=reading.tidy(str(item.get("sentence") or "")))
+            for item, _, times in items
+        ]
+        recipe = reading.entry(value, "recipe_type", f"{path}, '{key}'")
         videos[key] = Annotated(
             key,
             key,
-            url,
-            labels=(str(reading.entry(value, "recipe_type", place)),),
-            splits={DEFAULT_SET: SUBSETS[subset]},
+            value.get("video_url") or f"https://www.youtube.com/watch?v={key}",
+            labels=(str(recipe),),
+            splits={DEFAULT_SET: split},
             events=tuple(events),
         )
     return videos
