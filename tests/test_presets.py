@@ -32,16 +32,16 @@ def test_a_preset_fits_any_dataset(path):
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c['frames']}/{c['window']}")
 def test_tvg_takes_the_frames_that_the_original_takes(case):
     entries = preset("tvg")["models"].values()
-    entry = next(e for e in entries if e["stack"] == case["window"])
-    sampling = sampling_of(complete(entry, "weights"))
-    assert sampling.fps is None
-    found = [frames for _, frames, _ in windows(case["frames"], sampling, 25.0)]
-    assert len(found) == case["n_fixed"]
-    for number, frames in case["clips"].items():
-        whole = (int(number) + 1) * case["window"] <= case["frames"]
-        # The original fills its last window by chance.
-        kept = case["window"] if whole else case["frames"] % case["window"]
-        assert found[int(number)][:kept] == frames[:kept]
+    for entry in (entry for entry in entries if entry["stack"] == case["window"]):
+        sampling = sampling_of(complete(entry, "weights"))
+        assert sampling.fps is None
+        found = [frames for _, frames, _ in windows(case["frames"], sampling, 25.0)]
+        assert len(found) == case["n_fixed"]
+        for number, frames in case["clips"].items():
+            whole = (int(number) + 1) * case["window"] <= case["frames"]
+            # The original fills its last window by chance.
+            kept = case["window"] if whole else case["frames"] % case["window"]
+            assert found[int(number)][:kept] == frames[:kept], entry["model"]
 
 
 def test_tvg_has_a_window_for_each_of_the_originals_lengths():

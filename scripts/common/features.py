@@ -50,7 +50,8 @@ def complete(options: dict, weights: str) -> dict:
         weights: sha256 of the checkpoint, or what the random weights are.
     """
     card = models.card(options["model"])
-    spread = card.sampling == "uniform"
+    # Who says how far apart frames are does not want them spread.
+    spread = card.sampling == "uniform" and options["stride"] is None
     stack = options["stack"] or (WHOLE if spread else card.frames)
     stride = options["stride"] or (1 if spread else card.stride)
     step = options["step"] or (1 if stack == WHOLE else stack * stride)
