@@ -40,9 +40,9 @@ def describe(results: Path) -> Iterator[str]:
         else:
             yield f"Features  {path}: {done}"
     for folder in sorted(results.glob("splits/*/*/")):
-        # The .tsv files only tell of the lists.
-        others = (path for path in folder.iterdir() if path.suffix != ".tsv")
-        names = ", ".join(sorted(path.name for path in others))
+        # The .tsv files only tell of the lists; Snakemake leaves a hidden one.
+        lists = (path for path in folder.glob("[!.]*") if path.suffix != ".tsv")
+        names = ", ".join(sorted(path.name for path in lists))
         yield f"Lists     {folder}/ ({names})"
     if (results / "checked.txt").exists():
         verdict = (results / "checked.txt").read_text().strip()

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts import build_index
-from scripts.build_index import AnnotationError, checked, select, write_index
+from scripts.build_index import AnnotationError, checked, write_index
 from scripts.common import index, tables
 from scripts.common.annotations import Annotated, Event
 from scripts.common.index import Entry
+from scripts.common.subset import select
 from scripts.common.tables import Row
 from tests.strategies import file_names
 
