@@ -11,12 +11,11 @@ from shlex import quote
 sys.path.insert(0, str(workflow.basedir))
 
 from scripts.common import originals, preflight
-from scripts.common.config import (
-    ConfigError,
+from scripts.common.config import ConfigError, resolve
+from scripts.common.config.needs import (
     listed_frames,
     needed_encodings,
     parameters_of,
-    resolve,
     set_of_splits,
     split_lists,
 )

@@ -1,15 +1,11 @@
 import pytest
 import yaml
 
-from scripts.common.config import (
-    OF_FRAMES,
-    SCHEMA,
-    ConfigError,
-    load_schema,
-    reference,
-    resolve,
-    set_of_splits,
-)
+from scripts.common.config import ConfigError, resolve
+from scripts.common.config.__main__ import reference
+from scripts.common.config.names import OF_FRAMES
+from scripts.common.config.needs import set_of_splits
+from scripts.common.config.schema import SCHEMA, load_schema
 from scripts.common.lists import FORMATS
 
 ROOT = SCHEMA.parents[2]

@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 import models
-from scripts.common.config import CLASSES, resolve
+from scripts.common.config import resolve
+from scripts.common.config.recipes import CLASSES
 from scripts.common.features import complete, sampling_of
 from scripts.common.windows import windows
 

@@ -1,0 +1,139 @@
+"""Mistakes that no schema can tell: names that refer to nothing, keys that clash."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import models
+from scripts.common import originals
+from scripts.common.config.needs import listed_frames, parameters_of
+from scripts.common.config.schema import suggestion
+from scripts.common.tables import REASONS
+
+# Formats of lists that name folders of frames, and nothing else.
+OF_FRAMES = frozenset({"tsn", "mmaction2_rawframes", "3d_resnets"})
+
+
+def mistakes(config: dict) -> Iterator[str]:
+    """Yield a line for each mistake; put the zoo's names in place of the originals'."""
+    for name, entry in config["models"].items():
+        yield from _mistakes_in_model(f"models.{name}", entry)
+    yield from _mistakes_in_encodings(config)
+    yield from _mistakes_in_lists(config)
+    for name, entry in config["flow"].items():
+        own = parameters_of(entry["algorithm"])
+        for other in sorted({"tvl1", "farneback", "raft"} & entry.keys() - {own}):
+            yield f"flow.{name}.{other}: the algorithm is '{entry['algorithm']}'"
+    for name, dataset in config["datasets"].items():
+        for reason in dataset["retry"]:
+            yield from _unless_known(
+                f"datasets.{name}.retry", reason, list(REASONS), "a reason"
+            )
+        yield from _mistakes_in_source(f"datasets.{name}", dataset)
+        yield from _mistakes_in_splits(f"datasets.{name}.splits", dataset["splits"])
+    yield from _different_originals(config["datasets"])
+
+
+def _unless_known(place: str, value: str, known: list[str], kind: str) -> Iterator[str]:
+    if value not in known:
+        near = suggestion(value, known) or f" (there are: {', '.join(known)})"
+        yield f"{place}: '{value}' is not {kind}{near}"
+
+
+def _mistakes_in_encodings(config: dict) -> Iterator[str]:
+    read = {"lists.encoding": config["lists"]["encoding"]}
+    for section in ("models", "flow"):
+        for name, entry in config[section].items():
+            read[f"{section}.{name}.encoding"] = entry["encoding"]
+    named = [
+        *read.items(),
+        *(("frames.encodings", name) for name in config["frames"]["encodings"]),
+    ]
+    for place, encoding in named:
+        yield from _unless_known(
+            place, encoding, list(config["encodings"]), "an encoding"
+        )
+
+
+def _mistakes_in_lists(config: dict) -> Iterator[str]:
+    if listed_frames(config):
+        return
+    lists = config["lists"]
+    remedy = f"dump those of '{lists['encoding']}' under `frames: encodings`"
+    if config["frames"]["layout"] != "folders":
+        remedy = "keep them in folders: `frames: layout`"
+    for form in sorted(OF_FRAMES.intersection(lists["formats"])):
+        yield f"lists.formats: '{form}' names frames; {remedy}"
+
+
+def _mistakes_in_model(place: str, entry: dict) -> Iterator[str]:
+    """Put the zoo's name in place of an upstream program's; yield what is wrong."""
+    try:
+        entry["model"] = models.resolve(entry["model"])
+    except models.UnknownModel as error:
+        yield f"{place}.model: {error}"
+        return
+    card = models.card(entry["model"])
+    for feature in entry["features"]:
+        yield from _unless_known(
+            f"{place}.features", feature, list(card.features), "a feature of it"
+        )
+    stack = entry["stack"]
+    if isinstance(stack, int) and card.sampling == "dense" and stack < card.min_frames:
+        yield f"{place}.stack: {entry['model']} needs {card.min_frames} frames or more"
+
+
+def _mistakes_in_source(place: str, dataset: dict) -> Iterator[str]:
+    annotations = dataset["annotations"]
+    if dataset["source"] == "annotations":
+        if not annotations:
+            yield f"{place}: with `source: annotations` there must be `annotations`"
+        return
+    archives = originals.archives(originals.archive_entries(dataset))
+    for twin in _twins(archive.name for archive in archives):
+        yield f"{place}.source.archives: two files are named '{twin}'; give groups"
+    if (
+        annotations
+        and annotations["format"] == "table"
+        and len(annotations["files"]) > 1
+    ):
+        yield f"{place}.annotations.files: a table is one file; name its `format`"
+
+
+def _twins(names: Iterable[str]) -> list[str]:
+    return sorted(name for name, count in Counter(names).items() if count > 1)
+
+
+def _mistakes_in_splits(place: str, splits: dict) -> Iterator[str]:
+    for name, entry in splits.items():
+        if isinstance(entry, str):
+            continue
+        if "base" not in entry:
+            if not {"train", "val", "test"} & set(entry):
+                yield f"{place}.{name}: give 'train', 'val' or 'test', or 'base'"
+            elif entry.keys() & {"validation"}:
+                yield f"{place}.{name}: 'validation' needs 'base', the set it changes"
+            continue
+        seen, base = {name}, entry["base"]
+        while base in splits and base not in seen:
+            seen.add(base)
+            base = splits[base].get("base") if isinstance(splits[base], dict) else None
+        if base in seen:
+            yield f"{place}.{name}.base: '{base}' comes back to itself"
+        elif base is not None:
+            yield from _unless_known(
+                f"{place}.{name}.base", base, list(splits), "a set of splits"
+            )
+
+
+def _different_originals(datasets: dict) -> Iterator[str]:
+    """Yield names under which datasets that share their originals mean two files."""
+    known: dict[tuple[str, str], tuple[str, object]] = {}
+    for name, dataset in datasets.items():
+        for original in originals.of_dataset(dataset):
+            place = (dataset["originals"], original.name)
+            owner, other = known.setdefault(place, (name, original))
+            if owner != name and other != original:
+                yield (
+                    f"datasets.{name}.originals: '{owner}' keeps another"
+                    f" '{original.name}' in '{place[0]}'"
+                )
