@@ -12,6 +12,7 @@ if "datasets" not in config:
 include: "rules/common.smk"
 include: "rules/inputs.smk"
 include: "rules/params.smk"
+include: "rules/arguments.smk"
 include: "rules/acquire.smk"
 include: "rules/index.smk"
 include: "rules/normalise.smk"
