@@ -17,16 +17,14 @@ import json
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tqdm import tqdm
-
 from scripts.common import cli, files, journal, processes, tables
 from scripts.common.ids import fingerprint
+from scripts.common.progress import Progress
 from scripts.common.tables import Failure, Row
 
 # Names the variable in which the workflow gives its process id to its jobs.
@@ -288,7 +286,7 @@ def _work_off(
     # The rows go out under the key that their results will bear.
     keyed = (replace(row, key=job.key(row)) for row in todo)
     results = process(keyed)
-    progress = _Progress(job.stage, len(todo), note)
+    progress = Progress(job.stage, len(todo), note)
     with contextlib.closing(results), progress:
         for result in results:
             if result.key != job.key(inputs[result.id]):
@@ -310,45 +308,6 @@ def _leave_if_abandoned() -> None:
             os.kill(int(parent), 0)
     except (ProcessLookupError, PermissionError):  # or its number is somebody else's
         sys.exit("stopped: the snakemake that started this job is gone")
-
-
-class _Progress:
-    """A bar on a terminal; in a log, a line every half minute."""
-
-    def __init__(
-        self, label: str, total: int, note: Callable[[], str], seconds: float = 30
-    ):
-        self._total, self._note, self._seconds = total, note, seconds
-        self._finished = self._failed = 0
-        self._start = self._said = time.monotonic()
-        self._bar = tqdm(
-            total=total, desc=label, unit="video", disable=not sys.stderr.isatty()
-        )
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self._bar.close()
-
-    def count(self, row: Row) -> None:
-        self._finished += 1
-        if not row.ok:
-            self._failed += 1
-            self._bar.write(f"{row.id}: {row.status}: {row.message}", file=sys.stderr)
-        failed = f"{self._failed} failed, " * bool(self._failed)
-        self._bar.set_postfix_str(failed + self._note(), refresh=False)
-        self._bar.update()
-        now = time.monotonic()
-        if self._bar.disable and now - self._said > self._seconds:
-            rate = self._finished / (now - self._start)
-            left = (self._total - self._finished) / rate
-            print(
-                f"{self._finished} of {self._total} videos, {self._failed} failed,"
-                f" {rate:.2f} videos/s, {left:.0f} s left {self._note()}".rstrip(),
-                flush=True,
-            )
-            self._said = now
 
 
 class _Terminated(BaseException):
