@@ -6,7 +6,7 @@ min_version("9.19")
 # The demo is built where no file given with --configfile names a dataset.
 if "datasets" not in config:
 
-    configfile: f"{workflow.basedir}/config/config.yaml"
+    configfile: f"{workflow.current_basedir}/config/config.yaml"
 
 
 include: "rules/common.smk"

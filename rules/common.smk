@@ -8,7 +8,9 @@ from itertools import islice
 from pathlib import Path
 from shlex import quote
 
-sys.path.insert(0, str(workflow.basedir))
+# Not `workflow.basedir`: as a module this is part of a workflow that is elsewhere.
+ROOT = Path(str(workflow.current_basedir)).parent
+sys.path.insert(0, str(ROOT))
 
 from scripts.common import originals, preflight
 from scripts.common.config import ConfigError, resolve
@@ -31,7 +33,7 @@ logging.raiseExceptions = False
 # process to outlive in vain.
 shell.prefix(
     "set -euo pipefail; export REELSET_SNAKEMAKE=$PPID"
-    f" PYTHONPATH={quote(str(workflow.basedir))}; "
+    f" PYTHONPATH={quote(str(ROOT))}; "
 )
 
 try:
