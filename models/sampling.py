@@ -1,7 +1,8 @@
 """Which frames of a whole video a network gets, where a window does not say it.
 
-As https://github.com/mit-han-lab/temporal-shift-module takes them in its tests; there,
-frames are counted from 1. A video's score is the mean of its views' logits.
+As https://github.com/mit-han-lab/temporal-shift-module takes them in its tests, but for
+`shifted`; there, frames are counted from 1. A video's score is the mean of its views'
+logits.
 """
 
 import numpy as np
@@ -39,6 +40,27 @@ def dense(
     ]
 
 
+def shifted(frames: int, segments: int, views: int) -> list[list[int]]:
+    """Return views that take one frame of each of a video's equal segments.
+
+    As https://github.com/IBM/action-recognition-pytorch takes them when it tests: view
+    by view the frames are one later, those of a view in the middle being the segments'
+    middle ones, and none leaves its segment. A video with as many frames as segments or
+    fewer gives draws with repetition, from a generator seeded with the view's number.
+    """
+    length = frames / segments
+    if frames <= segments:
+        return [_drawn(frames, segments, seed=view) for view in range(views)]
+    offsets = [
+        min(max(view - (views - 1) // 2, -length / 2), length / 2 - 1e-4)
+        for view in range(views)
+    ]
+    return [
+        [int(length / 2 + offset + length * segment) for segment in range(segments)]
+        for offset in offsets
+    ]
+
+
 def consecutive(frames: int, segments: int, span: int) -> list[list[int]]:
     """Return the segments' middle frames of each `span` neighbouring frames, in turn.
 
@@ -54,3 +76,7 @@ def consecutive(frames: int, segments: int, span: int) -> list[list[int]]:
     ]
     kept = [window for window in windows if window[-1] <= frames] or windows[:1]
     return [[min(index, frames - 1) for index in window] for window in kept]
+
+
+def _drawn(frames: int, count: int, seed: int) -> list[int]:
+    return sorted(np.random.RandomState(seed).choice(frames, count).tolist())

@@ -17,11 +17,12 @@ CHUNK = 32
 """Frames resized at once: float copies of whole large frames are what costs memory."""
 
 
-def prepare(frames: Tensor, card: Card) -> Tensor:
+def prepare(frames: Tensor, card: Card, cropped: bool = True) -> Tensor:
     """Turn decoded frames into the clip that the card's network takes.
 
     frames: uint8 (T, C, H, W), or a batch (N, T, C, H, W), RGB or flow (u, v), on any
         device.
+    cropped: whether to cut the crop from the centre; without, frames are only resized.
 
     Returns float32 (C, T, crop, crop), or (N, C, T, crop, crop), in [0, 1], its
     channels in the card's order, on the same device. Raises ValueError for frames of
@@ -36,11 +37,11 @@ def prepare(frames: Tensor, card: Card) -> Tensor:
     if card.colour == "BGR":
         frames = frames.flip(-3)
 
-    def cropped(part: Tensor) -> Tensor:
+    def prepared(part: Tensor) -> Tensor:
         part = resize(part.float().div_(255), card.resize)
-        return centre_crop(part, card.crop, card.half_pixels)
+        return centre_crop(part, card.crop, card.half_pixels) if cropped else part
 
-    parts = [cropped(part) for part in frames.flatten(0, -4).split(CHUNK)]
+    parts = [prepared(part) for part in frames.flatten(0, -4).split(CHUNK)]
     return torch.cat(parts).unflatten(0, batch).transpose(-4, -3)
 
 

@@ -13,6 +13,9 @@ from torch import Tensor
 
 from models.transforms import centre_crop
 
+COUNTS = (1, 3, 5, 10)
+"""How many crops of a frame there can be."""
+
 
 def crops(frames: Tensor, size: int, count: int) -> Tensor:
     """Cut `count` squares of size x size pixels from each frame.
@@ -26,19 +29,26 @@ def crops(frames: Tensor, size: int, count: int) -> Tensor:
     Returns (count, ..., size, size). Raises ValueError for another count, and for
     frames smaller than the crop.
     """
+    if count not in COUNTS:
+        raise ValueError(f"there are 1, 3, 5 or 10 crops of a frame, not {count}")
+    return torch.stack([crop(frames, size, count, n) for n in range(count)])
+
+
+def crop(frames: Tensor, size: int, count: int, number: int) -> Tensor:
+    """Return crop `number`, from 0, of those that `crops` cuts; a view if not mirrored.
+
+    Raises ValueError for frames smaller than the crop.
+    """
     height, width = frames.shape[-2:]
     if min(height, width) < size:
         raise ValueError(f"a crop of {size} pixels does not fit in {width}x{height}")
     if count == 1:
-        return centre_crop(frames, size)[None]
+        return centre_crop(frames, size)
     if count == 10:
-        five = crops(frames, size, 5)
-        return torch.stack([five, five.flip(-1)], dim=1).flatten(0, 1)
-    cut = [
-        frames[..., top : top + size, left : left + size]
-        for top, left in _corners(height - size, width - size, count)
-    ]
-    return torch.stack(cut)
+        one = crop(frames, size, 5, number // 2)
+        return one.flip(-1) if number % 2 else one
+    top, left = _corners(height - size, width - size, count)[number]
+    return frames[..., top : top + size, left : left + size]
 
 
 def views(clips: Tensor, size: int, count: int) -> Tensor:
@@ -71,8 +81,6 @@ def _corners(down: int, right: int, count: int) -> list[tuple[int, int]]:
     centre, end = right // 4 * 2, right // 4 * 4
     if count == 5:
         return [(0, 0), (0, end), (bottom, 0), (bottom, end), (middle, centre)]
-    if count != 3:
-        raise ValueError(f"there are 1, 3, 5 or 10 crops of a frame, not {count}")
     if right < down:
         return [(0, centre), (bottom, centre), (middle, centre)]
     return [(middle, 0), (middle, end), (middle, centre)]

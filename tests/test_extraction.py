@@ -12,6 +12,9 @@ from torch import nn
 
 import models
 from models.cards.base import Feature, Resize
+from models.sampling import uniform_twice
+from models.transforms import resize
+from models.views import views
 from models.zoo import Extractor
 from scripts.common.decoding import Frames, read_windows
 from scripts.common.extraction import Machine, Settings, extract
@@ -291,6 +294,33 @@ def test_a_whole_video_in_pieces_equals_one_pass(tmp_path):
 def test_a_network_that_takes_clips_only_does_not_get_whole_videos(rows):
     with pytest.raises(Unsuited, match="cannot take a whole video at once"):
         run(rows, sampling=Sampling(None, 1, 1, "drop"))
+
+
+@pytest.mark.parametrize("crops", [1, 3, 5, 10])
+def test_each_window_is_seen_in_each_crop(rows, crops):
+    frames = resize(
+        Frames(Path(rows[0].path)).read(list(range(10))).float() / 255, CARD.resize
+    )
+    sampling = Sampling(4, 1, 1, "drop", clips=3)
+    found = run(rows[:1], sampling=sampling, crops=crops)["video0"]["features"]
+    assert len(found) == 3 * crops
+    # Of 10 frames the second clip of 4 begins in the middle: at frame 3.
+    cut = views(frames[None, 3:7], CARD.crop, crops)
+    means = cut.mean(dim=(3, 4)).transpose(1, 2).flatten(1)
+    np.testing.assert_allclose(found[crops : 2 * crops], means, rtol=1e-5, atol=1e-6)
+
+
+def test_clips_of_a_test_may_go_back_in_time(rows):
+    sampling = Sampling(None, 1, 1, "drop", picked=4, clips=2, spread="twice")
+    found = run(rows, sampling=sampling)
+    for row in rows:
+        video = Frames(Path(row.path))
+        frames = models.prepare(video.read(list(range(video.count))), CARD)
+        means = frames.mean(dim=(2, 3))
+        expected = [means[:, n].flatten() for n in uniform_twice(video.count, 4)]
+        np.testing.assert_allclose(
+            found[row.id]["features"], np.stack(expected), rtol=1e-5, atol=1e-6
+        )
 
 
 def test_steps_in_time_have_times(rows):

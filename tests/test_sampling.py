@@ -1,6 +1,7 @@
 """Frames that networks get of a whole video, against the programs that chose them so.
 
-The rules of temporal-shift-module itself are in test_models_tsm.py.
+The rules of temporal-shift-module itself are in test_models_tsm.py; its dense one is
+IBM's too.
 """
 
 import json
@@ -8,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from models.sampling import consecutive
+from models.sampling import consecutive, dense, shifted
 
+IBM = json.loads((Path(__file__).parent / "data" / "ibm_sampling.json").read_text())
 SHARED = Path(__file__).parents[2] / "shared" / "parity" / "tsm" / "sampling.json"
 
 
@@ -47,3 +49,13 @@ def test_windows_equal_all_that_videofeatures_tvg_can_read():
         span = case["num_frames_option"] ** 2
         ours = consecutive(case["total_frames"], case["test_segments"], span)
         assert ours == case["windows"], case
+
+
+def test_clips_of_a_test_are_those_of_ibm():
+    for rule, clips, frames, stride, length, numbers in IBM["cases"]:
+        if rule == "uniform":
+            views = shifted(length, frames, clips)
+        else:
+            views = dense(length, frames, clips, frames * stride)
+        taken = [number + 1 for view in views for number in view]
+        assert taken == numbers, (rule, clips, frames, stride, length)

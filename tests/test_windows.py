@@ -9,11 +9,13 @@ from scripts.common.windows import (
     PICKS,
     TAILS,
     Sampling,
+    Unsuited,
     needed_frames,
     window_frames,
     window_starts,
     window_times,
 )
+from scripts.common.windows import windows as cut
 from tests.recipe import PARITY
 
 samplings = st.builds(
@@ -154,3 +156,60 @@ def test_frames_picked_lie_in_their_window_and_in_order(frames, sampling):
         assert picked == sorted(picked)
         assert start <= picked[0]
         assert picked[-1] < min(start + sampling.span(frames), frames)
+
+
+def clips(frames: int, sampling: Sampling) -> list[tuple]:
+    return list(cut(frames, sampling, fps=10))
+
+
+def test_clips_of_a_test_lie_at_equal_distances_over_the_video():
+    dense = Sampling(4, 2, 1, "drop", clips=3)
+    assert clips(20, dense) == [
+        (0, [0, 2, 4, 6], (0.0, 0.7)),
+        (6, [6, 8, 10, 12], (0.6, 1.3)),
+        (12, [12, 14, 16, 18], (1.2, 1.9)),
+    ]
+    ((_, middle, _),) = clips(20, Sampling(4, 2, 1, "drop", clips=1))
+    assert middle == [6, 8, 10, 12]
+    ((_, short, _),) = clips(5, Sampling(4, 2, 1, "drop", clips=1))
+    assert short == [0, 2, 4, 1]
+
+
+def test_uniform_clips_are_some_frames_apart_or_those_of_tsm():
+    uniform = Sampling(None, 1, 1, "drop", picked=4, clips=2)
+    assert [numbers for _, numbers, _ in clips(20, uniform)] == [
+        [2, 7, 12, 17],
+        [3, 8, 13, 18],
+    ]
+    twice = Sampling(None, 1, 1, "drop", picked=4, clips=2, spread="twice")
+    # The second begins earlier: neither may lose its frames to the other.
+    assert [(start, numbers) for start, numbers, _ in clips(20, twice)] == [
+        (0, [2, 7, 12, 17]),
+        (0, [0, 5, 10, 15]),
+    ]
+    with pytest.raises(Unsuited, match="1 or 2 uniform clips, not 3"):
+        clips(20, Sampling(None, 1, 1, "drop", picked=4, clips=3, spread="twice"))
+
+
+spreading = st.builds(
+    Sampling,
+    stack=st.integers(1, 70),
+    stride=st.integers(1, 5),
+    step=st.just(1),
+    tail=st.just("drop"),
+    picked=st.none() | st.integers(1, 40),
+    clips=st.integers(1, 12),
+)
+
+
+@given(lengths, spreading)
+def test_clips_of_a_test_have_their_frames_inside_the_video(frames, sampling):
+    found, wanted = clips(frames, sampling), set()
+    assert len(found) == sampling.clips
+    for start, numbers, (begin, end) in found:
+        assert len(numbers) == (sampling.picked or sampling.stack)
+        assert start <= min(numbers) <= max(numbers) < frames
+        assert 0 <= begin < end <= frames / 10 + 1e-9
+        wanted |= set(numbers)
+    assert [start for start, _, _ in found] == sorted(start for start, _, _ in found)
+    assert set(needed_frames(frames, sampling).nonzero()[0].tolist()) == wanted

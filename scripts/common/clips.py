@@ -19,15 +19,17 @@ class Clip:
 
     Attributes:
         start: frame before which this clip and those after it have none.
-        numbers: of its frames, ascending; some may repeat.
+        numbers: of its frames, ascending but in clips of a test; some may repeat.
         times: begin and end in seconds of the file; of a piece, those of the video.
         keep: which steps to keep of a piece of a whole video; None: it is a window.
+        crop: which of several crops it is of, from 0.
     """
 
     start: int
     numbers: list[int]
     times: tuple[float, float]
     keep: slice | None = None
+    crop: int = 0
 
 
 def is_in_pieces(sampling: Sampling) -> bool:
@@ -35,8 +37,10 @@ def is_in_pieces(sampling: Sampling) -> bool:
     return sampling.stack is None and sampling.picked is None
 
 
-def check(extractor: models.Extractor, sampling: Sampling) -> None:
+def check(extractor: models.Extractor, sampling: Sampling, crops: int = 1) -> None:
     """See that the network can take what it will get.
+
+    crops: of each window.
 
     Raises:
         Unsuited: it would get whole videos, and has no steps in time; or it takes flow.
@@ -47,6 +51,10 @@ def check(extractor: models.Extractor, sampling: Sampling) -> None:
         raise Unsuited(
             f"{extractor.card.name} cannot take a whole video at once: give a stack"
         )
+    if is_in_pieces(sampling) and crops > 1:
+        raise Unsuited(
+            f"{extractor.card.name} goes over whole videos, with one crop: give a stack"
+        )
 
 
 def cut(
@@ -55,14 +63,17 @@ def cut(
     sampling: Sampling,
     extractor: models.Extractor,
     batch_size: int | None = None,
+    crops: int = 1,
 ) -> Iterator[Clip]:
     """Yield the clips of a video of `frames`, in the order of their first frames.
 
     batch_size: how long a piece of a whole video is, counted in the model's windows.
+    crops: how often each window is given, once for every crop of its frames.
     """
     if not is_in_pieces(sampling):
         for start, numbers, times in windows(frames, sampling, fps):
-            yield Clip(start, numbers, times)
+            for crop in range(crops):
+                yield Clip(start, numbers, times, crop=crop)
         return
     network, card = extractor.network, extractor.card
     steps, stride = network.steps(frames), network.field.stride

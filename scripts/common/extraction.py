@@ -18,6 +18,7 @@ from pathlib import Path
 from torch import Tensor
 
 import models
+from models import views
 from scripts.common import clips, networks
 from scripts.common.clips import Clip
 from scripts.common.decoding import Piece, read_pieces
@@ -39,6 +40,7 @@ class Settings:
         dtype: numpy type of the kept arrays.
         batch_size: windows at a time; None: as many as the device's memory takes.
         compiled: let torch.compile make the network faster.
+        crops: how many of each window (see `models.views`); 1 is the model's own.
     """
 
     sampling: Sampling
@@ -47,6 +49,7 @@ class Settings:
     dtype: str = "float32"
     batch_size: int | None = None
     compiled: bool = False
+    crops: int = 1
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def extract(
         windows.Unsuited: a network cannot take what it would get.
     """
     for extractor, settings in runs.values():
-        clips.check(extractor, settings.sampling)
+        clips.check(extractor, settings.sampling, settings.crops)
     networks.prepare_device(machine.device, machine.threads)
     engine = _Engine(runs, machine, stopwatch or Stopwatch())
     samplings = {name: settings.sampling for name, (_, settings) in runs.items()}
@@ -110,7 +113,7 @@ class _Video:
     def add(self, numbers: list[int], frames: Tensor) -> Iterator[tuple[Clip, list]]:
         """Take frames (n, H, W, C); yield the clips that are whole with theirs."""
         self._held.update(zip(numbers, frames, strict=True))
-        while self._next and self._next.numbers[-1] in self._held:
+        while self._next and max(self._next.numbers) in self._held:
             clip, self._next = self._next, next(self._cut, None)
             self.given += 1
             yield clip, [self._held[number] for number in clip.numbers]
@@ -174,7 +177,12 @@ class _Engine:
     def _begin(self, name: str, row: Row, piece: Piece) -> _Video:
         settings, extractor = self._settings[name], self._networks[name].extractor
         cut = clips.cut(
-            piece.count, piece.fps, settings.sampling, extractor, settings.batch_size
+            piece.count,
+            piece.fps,
+            settings.sampling,
+            extractor,
+            settings.batch_size,
+            settings.crops,
         )
         return _Video(row, cut, piece.fps)
 
@@ -185,15 +193,22 @@ class _Engine:
         # A video that needs no more frames may be finished before the others' last.
         names = [name for name in piece.names if name in reading]
         cards = {name: self._networks[name].extractor.card for name in names}
+        crops = {name: self._settings[name].crops for name in names}
+        looks = {name: _look(cards[name], crops[name]) for name in names}
         with self._stopwatch.measured("transfer and resize"):
             frames = piece.frames.to(self._device, non_blocking=True)
-            looks = {_look(card): card for card in cards.values()}
-            prepared = {look: _prepared(frames, card) for look, card in looks.items()}
+            prepared = {
+                look: _prepared(frames, cards[name], crops[name])
+                for look, name in {look: name for name, look in looks.items()}.items()
+            }
         for name in names:
             video = self._videos[name, row.id]
-            for clip, tensors in video.add(piece.numbers, prepared[_look(cards[name])]):
+            for clip, tensors in video.add(piece.numbers, prepared[looks[name]]):
                 if video.is_read:
                     reading.discard(name)
+                if crops[name] > 1:
+                    size = cards[name].crop
+                    tensors = [_cut(t, size, crops[name], clip.crop) for t in tensors]
                 results = self._networks[name].add((video, clip), tensors)
                 yield from self._finished(name, results)
 
@@ -220,14 +235,24 @@ class _Engine:
                 )
 
 
-def _look(card: models.Card) -> tuple:
+def _look(card: models.Card, crops: int) -> tuple:
     """Return what decides how frames are prepared; models of one look share them."""
-    return card.resize, card.crop, card.half_pixels, card.colour
+    return card.resize, card.crop, card.half_pixels, card.colour, crops == 1
 
 
-def _prepared(frames: Tensor, card: models.Card) -> Tensor:
-    """Return frames (n, H, W, C): a batch of them has its channels last."""
-    return models.prepare(frames, card).permute(1, 2, 3, 0).contiguous()
+def _prepared(frames: Tensor, card: models.Card, crops: int) -> Tensor:
+    """Return frames (n, H, W, C): a batch of them has its channels last.
+
+    Where there are several crops, each is cut when it is needed.
+    """
+    clip = models.prepare(frames, card, cropped=crops == 1)
+    return clip.permute(1, 2, 3, 0).contiguous()
+
+
+def _cut(frame: Tensor, size: int, crops: int, number: int) -> Tensor:
+    """Return one of several crops of a frame (H, W, C)."""
+    cut = views.crop(frame.permute(2, 0, 1), size, crops, number)
+    return cut.permute(1, 2, 0)
 
 
 def _decoded(

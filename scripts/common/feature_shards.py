@@ -61,14 +61,18 @@ class ShardStore:
 
 
 class Shard:
-    """A shard of one model: its job, how it is run, and its file."""
+    """A shard of one model: its job, how it is run, and its file.
+
+    Attributes:
+        complete: fills in what the options leave to the model.
+    """
+
+    complete = staticmethod(features.complete)
 
     def __init__(self, job: Job, weights: Path, batch_size: int | None, compiled: bool):
         """Complete the job's options by the ticket of the weights."""
         found = json.loads(weights.read_text())
-        self.job = replace(
-            job, options=features.complete(job.options, found["weights"])
-        )
+        self.job = replace(job, options=self.complete(job.options, found["weights"]))
         self.model = Model(self.job.options, found["file"], batch_size, compiled)
         self.name = job.manifest.parent.name
         self.store = ShardStore(job)
@@ -81,6 +85,10 @@ class Shard:
             done = journal.Journal(manifest.with_suffix(".journal"))
             with contextlib.closing(done):
                 yield done
+
+    def wants(self, row: Row) -> bool:
+        """Tell whether a video of the table is to be worked on: here, each."""
+        return True
 
     def keep(self, row: Row, result: dict | Failure) -> Row:
         """Keep the result of a row, which bears its key; return the finished row."""
@@ -139,4 +147,6 @@ def extract_shard(own: Shard, others: Iterable[Shard] = ()) -> None:
             # One job of a fused group at a time: the next one finds its work done.
             lock = job.manifest.parents[1] / f"{job.manifest.stem}.lock"
             stack.enter_context(journal.locked(lock))
-        runner.run_shard(job, process, own.store.holds, finish, stopwatch.rate)
+        runner.run_shard(
+            job, process, own.store.holds, finish, stopwatch.rate, own.wants
+        )

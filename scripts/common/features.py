@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 import models
@@ -65,7 +65,7 @@ def complete(options: dict, weights: str) -> dict:
 
 def sampling_of(options: dict) -> Sampling:
     """Return the windows that complete options ask for."""
-    names = ("stride", "step", "tail", "fps", "picked", "pick")
+    names = ("stride", "step", "tail", "fps", "picked", "pick", "clips", "spread")
     given = {name: options[name] for name in names if name in options}
     stack = None if options["stack"] == WHOLE else options["stack"]
     return Sampling(stack=stack, **given)
@@ -107,19 +107,39 @@ def compute(
         with stopwatch.measured("load"):
             runs = {
                 name: (
-                    models.create(model.options["model"], model.checkpoint),
+                    extractor_of(model),
                     extraction.Settings(
                         sampling_of(model.options),
-                        tuple(dict.fromkeys(["features", *model.options["features"]])),
+                        outputs_of(model.options),
                         model.options["precision"],
                         model.options["dtype"],
                         model.batch_size,
                         model.compiled,
+                        views_of(model.options)["crops"],
                     ),
                 )
                 for name, model in asked.items()
             }
         yield from extraction.extract(tasks, runs, machine, stopwatch)
+
+
+def extractor_of(model: Model) -> models.Extractor:
+    """Return the network of a model, which takes crops of the size of its views."""
+    extractor = models.create(model.options["model"], model.checkpoint)
+    size = views_of(model.options)["size"]
+    extractor.card = replace(extractor.card, crop=size or extractor.card.crop)
+    return extractor
+
+
+def outputs_of(options: dict) -> tuple[str, ...]:
+    """Return what complete options ask a network for; for scores, its logits alone."""
+    names = [] if "views" in options else ["features"]
+    return tuple(dict.fromkeys([*names, *options["features"]]))
+
+
+def views_of(options: dict) -> dict:
+    """Return the views that complete options ask for; of features there is one."""
+    return options.get("views", {"crops": 1, "size": None})
 
 
 def written(

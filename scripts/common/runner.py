@@ -184,6 +184,7 @@ def run_shard(
     stands: Callable[[Row], bool] = product_stands,
     finish: Callable[[list[Row]], None] = lambda rows: None,
     note: Callable[[], str] = str,
+    wanted: Callable[[Row], bool] = lambda row: True,
 ) -> list[Row]:
     """Bring a shard to its manifest, doing only what is missing; return its rows.
 
@@ -193,6 +194,7 @@ def run_shard(
         stands: tells whether the product of a finished row is still there.
         finish: called with all rows before the manifest is written.
         note: asked for a word on the progress, such as a rate.
+        wanted: tells which videos of the table the stage is about, by default all.
 
     Raises:
         SystemExit: the job was interrupted (130) or ended by SIGTERM (143); what was
@@ -206,7 +208,7 @@ def run_shard(
         # An edit during the job would pass for what the job has read: look again.
         while text != (current := tables.read_text(job.table)):
             text = current
-            inputs = list(tables.parse(text))
+            inputs = list(filter(wanted, tables.parse(text)))
             rows = _do_missing(job, inputs, process, stands, done, note)
         _leave_if_abandoned()
         finish(rows)

@@ -23,6 +23,14 @@ over it by one of PICKS; nothing is padded then, and frames repeat where there a
 few. Its window is the whole video where `stack` is None: picked 4 of 10 frames
 
     middle                x        x        x        x
+
+In a test a video has a number of `clips` instead of windows, laid over all of it by one
+of SPREADS: two clips of 4 neighbouring frames, and two of 4 frames from everywhere
+
+    dense        0  x  x  x  x
+                 1                    x  x  x  x
+    shifted      0        x     x        x     x
+                 1           x     x        x     x
 """
 
 from collections.abc import Iterator
@@ -31,6 +39,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from models import sampling as rules
 from models.sampling import uniform
 
 TAILS = ("drop", "pad", "last")
@@ -42,9 +51,7 @@ def drawn(frames: int, count: int) -> list[int]:
     The middles of equal parts; of a video with as many frames or fewer, a draw with
     repetition from a seeded generator, always the same.
     """
-    if frames > count:
-        return uniform(frames, count)
-    return sorted(np.random.RandomState(0).choice(frames, count).tolist())
+    return rules.shifted(frames, count, 1)[0]
 
 
 def rounded(frames: int, count: int) -> list[int]:
@@ -59,6 +66,21 @@ def rounded(frames: int, count: int) -> list[int]:
 
 # The rules by which frames are picked, of (frames, count) to numbers from 0.
 PICKS = {"middle": uniform, "drawn": drawn, "rounded": rounded}
+
+
+def twice(frames: int, count: int, clips: int) -> list[list[int]]:
+    """Return the two clips of temporal-shift-module's `twice_sample`.
+
+    Raises:
+        Unsuited: another number of clips is asked for.
+    """
+    if clips != 2:
+        raise Unsuited(f"the model's authors take 1 or 2 uniform clips, not {clips}")
+    return rules.uniform_twice(frames, count)
+
+
+# The rules by which clips are laid over a video, of (frames, frames of a clip, clips).
+SPREADS = {"shifted": rules.shifted, "twice": twice}
 
 
 class Unsuited(ValueError):
@@ -77,6 +99,11 @@ class Sampling:
         fps: frames per second that the numbers refer to; None is the video's own.
         picked: frames to pick of each window; None takes them all.
         pick: the rule for it, a key of PICKS.
+        clips: clips to take of the whole video in place of windows; None for windows.
+        spread: the rule for it where frames are picked, a key of SPREADS. Otherwise
+            clips begin at equal distances, and a single one is in the middle; in a
+            video shorter than one, all begin with the first frame and go on from there
+            when they reach the end.
     """
 
     stack: int | None
@@ -86,14 +113,20 @@ class Sampling:
     fps: float | None = None
     picked: int | None = None
     pick: str = "middle"
+    clips: int | None = None
+    spread: str = "shifted"
 
     def __post_init__(self):
-        if min(self.stack or 1, self.stride, self.step, self.picked or 1) < 1:
-            raise ValueError("stack, stride, step and picked must be at least 1")
+        if min(self.stack or 1, self.stride, self.step) < 1:
+            raise ValueError("stack, stride and step must be at least 1")
+        if min(self.picked or 1, self.clips or 1) < 1:
+            raise ValueError("picked and clips must be at least 1")
         if self.tail not in TAILS:
             raise ValueError(f"tail must be one of {', '.join(TAILS)}")
         if self.pick not in PICKS:
             raise ValueError(f"pick must be one of {', '.join(PICKS)}")
+        if self.spread not in SPREADS:
+            raise ValueError(f"spread must be one of {', '.join(SPREADS)}")
 
     def span(self, frames: int) -> int:
         """Frames from a window's first to its last, both counted."""
@@ -140,10 +173,32 @@ def window_times(
     return float(start / rate), float(end / rate)
 
 
+def spread_clips(frames: int, sampling: Sampling) -> list[list[int]]:
+    """Return the frames of each clip that is laid over a video of `frames`.
+
+    Raises:
+        Unsuited: the rule does not give so many clips.
+    """
+    if sampling.picked:
+        return SPREADS[sampling.spread](frames, sampling.picked, sampling.clips)
+    span = sampling.stack * sampling.stride
+    if sampling.clips == 1:
+        # Of three clips at equal distances the second is in the middle.
+        return rules.dense(frames, sampling.stack, 3, span)[1:2]
+    return rules.dense(frames, sampling.stack, sampling.clips, span)
+
+
 def windows(
     frames: int, sampling: Sampling, fps: float
 ) -> Iterator[tuple[int, list[int], tuple[float, float]]]:
-    """Yield each window's start, its frames, and its begin and end in seconds."""
+    """Yield each window's start, its frames, and its begin and end in seconds.
+
+    Neither it nor a later one has frames before its start. The frames of clips over the
+    whole video need not ascend, and their times are those of their frames.
+    """
+    if sampling.clips:
+        yield from _clips(spread_clips(frames, sampling), fps)
+        return
     for start in window_starts(frames, sampling):
         times = window_times(start, frames, sampling, fps)
         yield start, window_frames(start, frames, sampling), times
@@ -152,6 +207,9 @@ def windows(
 def needed_frames(frames: int, sampling: Sampling) -> np.ndarray:
     """Return which frames are in a window, bool (frames,)."""
     needed = np.zeros(frames, bool)
+    if sampling.clips:
+        needed[np.unique(spread_clips(frames, sampling))] = True
+        return needed
     starts = window_starts(frames, sampling)
     if sampling.picked:
         for start in starts:
@@ -162,3 +220,13 @@ def needed_frames(frames: int, sampling: Sampling) -> np.ndarray:
     for offset in range(0, sampling.span(frames), stride):
         needed[np.minimum(firsts + offset, frames - 1)] = True
     return needed
+
+
+def _clips(
+    taken: list[list[int]], fps: float
+) -> Iterator[tuple[int, list[int], tuple[float, float]]]:
+    rate = Fraction(fps)
+    starts = np.minimum.accumulate([min(numbers) for numbers in reversed(taken)])
+    for start, numbers in zip(reversed(starts.tolist()), taken, strict=True):
+        times = float(min(numbers) / rate), float((max(numbers) + 1) / rate)
+        yield start, numbers, times
