@@ -59,7 +59,7 @@ class Branches(nn.Module):
 
 
 class Inception(nn.Module):
-    """The network: clips (N, 3, T, H, W) to features and logits.
+    """The network: clips (N, channels, T, H, W) to features and logits.
 
     kind: one of `models.ibm_layers.KINDS`.
     time_stride: whether the stages 3, 4 and 5 halve the steps in time.
@@ -67,6 +67,7 @@ class Inception(nn.Module):
         all poolings but those in the branches.
     depthwise: whether convolutions in time keep the channels apart ("separate").
     blend: arguments of `models.ibm_layers.TAM` behind each unit and block, or None.
+    channels: 3, a frame of RGB; or another number, as 10 of 5 flows.
 
     The last pooling of the kind "separate" takes pairs of steps without padding, so
     that kind needs 2 frames, 5 with strides in time, and without them loses a step.
@@ -80,10 +81,11 @@ class Inception(nn.Module):
         pooling: str = "max",
         depthwise: bool = False,
         blend: dict | None = None,
+        channels: int = 3,
     ) -> None:
         super().__init__()
         self.kind, self.time_stride, self.pooling = kind, time_stride, pooling
-        first = stem(kind, 7 if kind == "joint" else 3)
+        first = stem(kind, 7 if kind == "joint" else 3, channels)
         layers = {
             "conv1": Unit({"": first}),
             "conv2": _unit(kind, 64, 64, 1, depthwise),

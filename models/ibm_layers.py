@@ -107,11 +107,12 @@ def convolutions(
     }
 
 
-def stem(kind: str, k: int) -> nn.Conv3d:
+def stem(kind: str, k: int, channels: int) -> nn.Conv3d:
     """The first convolution: 7 x 7, of stride 2, in k frames (one in 2D networks)."""
     if kind == "frames":
-        return FrameConv(3, 64, 7, stride=2)
-    return nn.Conv3d(3, 64, (k, 7, 7), (1, 2, 2), (k // 2, 3, 3), bias=False)
+        return FrameConv(channels, 64, 7, stride=2)
+    padding = (k // 2, 3, 3)
+    return nn.Conv3d(channels, 64, (k, 7, 7), (1, 2, 2), padding, bias=False)
 
 
 def pool(

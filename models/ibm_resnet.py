@@ -53,7 +53,7 @@ class Block(nn.Module):
 
 
 class ResNet(nn.Module):
-    """The network: clips (N, 3, T, H, W) of any length to features and logits.
+    """The network: clips (N, channels, T, H, W) of any length to features and logits.
 
     kind: one of `models.ibm_layers.KINDS`.
     depth: a key of `BLOCKS`.
@@ -61,6 +61,7 @@ class ResNet(nn.Module):
     pooling: how the kind "frames" halves them, one of `models.ibm_layers.POOLINGS`.
     depthwise: whether convolutions in time keep the channels apart ("separate").
     blend: arguments of `models.ibm_layers.TAM` before each block, or None.
+    channels: 3, a frame of RGB; or another number, as 10 of 5 flows.
     """
 
     def __init__(
@@ -72,10 +73,11 @@ class ResNet(nn.Module):
         pooling: str = "max",
         depthwise: bool = False,
         blend: dict | None = None,
+        channels: int = 3,
     ) -> None:
         super().__init__()
         self.pooling = pooling if kind == "frames" and time_stride else None
-        self.conv1 = stem(kind, 3)
+        self.conv1 = stem(kind, 3, channels)
         self.bn1 = nn.BatchNorm3d(64)
         width = 64
         for stage, blocks in enumerate(BLOCKS[depth], 1):

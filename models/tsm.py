@@ -23,7 +23,7 @@ NON_LOCAL = {"layer2": (0, 2), "layer3": (0, 2, 4)}
 
 
 class TSM(nn.Module):
-    """Clips (N, 3, T, H, W), a frame of each segment, to features and logits.
+    """Clips (N, channels, T, H, W), a step of each segment, to features and logits.
 
     Returns "features_per_segment" (N, T, D) and "logits_per_segment" (N, T, classes);
     "features" (N, D) and "logits" (N, classes), their means over the segments; and
@@ -32,14 +32,20 @@ class TSM(nn.Module):
     backbone: "mobilenet_v2", or the name of a ResNet in torchvision.
     shift: whether frames exchange channels (TSM), or not (TSN).
     non_local: whether the blocks of `NON_LOCAL` have a non-local block behind them.
+    channels: 3, a frame of RGB; or another number, as 10 of 5 flows.
     """
 
     def __init__(
-        self, backbone: str, classes: int, shift: bool, non_local: bool = False
+        self,
+        backbone: str,
+        classes: int,
+        shift: bool,
+        non_local: bool = False,
+        channels: int = 3,
     ) -> None:
         super().__init__()
         build = _mobilenet if backbone == "mobilenet_v2" else _resnet
-        self.base_model, width, firsts = build(backbone)
+        self.base_model, width, firsts = build(backbone, channels)
         if shift:
             for block, name in firsts:
                 block.add_module(name, Shifted(block.get_submodule(name)))
@@ -130,23 +136,23 @@ class NonLocal(nn.Module):
 Places = list[tuple[nn.Module, str]]
 
 
-def _resnet(name: str) -> tuple[nn.Module, int, Places]:
+def _resnet(name: str, channels: int) -> tuple[nn.Module, int, Places]:
     """A ResNet without its head, its width, and each block's first convolution."""
     base = getattr(torchvision.models, name)(weights=None)
     width = base.fc.in_features
     del base.avgpool, base.fc
-    _take_clips(base)
+    _take_clips(base, channels)
     stages = base.layer1, base.layer2, base.layer3, base.layer4
     # Deep networks have shifts in every second block.
     every = 2 if len(base.layer3) >= 23 else 1
     return base, width, [(b, "conv1") for stage in stages for b in stage[::every]]
 
 
-def _mobilenet(name: str) -> tuple[nn.Module, int, Places]:
+def _mobilenet(name: str, channels: int) -> tuple[nn.Module, int, Places]:
     """MobileNetV2 without its head; shifts are in the blocks with a shortcut."""
     base = getattr(torchvision.models, name)(weights=None)
     del base.classifier
-    _take_clips(base)
+    _take_clips(base, channels)
     blocks = [block for block in base.features if isinstance(block, InvertedResidual)]
     for block in blocks:
         # In the published weights a block's layers stand in one sequence.
@@ -156,14 +162,20 @@ def _mobilenet(name: str) -> tuple[nn.Module, int, Places]:
     return base, base.last_channel, places
 
 
-def _take_clips(module: nn.Module) -> None:
-    """Replace the layers of a 2D network by those that do the same to each frame."""
+def _take_clips(module: nn.Module, channels: int) -> None:
+    """Replace the layers of a 2D network by those that do the same to each frame.
+
+    For other channels than RGB, the first weights are the mean of those of the colours.
+    """
     for name, layer in module.named_children():
         if isinstance(layer, nn.Conv2d):
             k, stride = layer.kernel_size[0], layer.stride[0]
-            widths = layer.in_channels, layer.out_channels
-            conv = FrameConv(*widths, k, stride, layer.groups)
-            conv.weight = nn.Parameter(layer.weight.unsqueeze(2))
+            inputs, weight = layer.in_channels, layer.weight.detach()
+            if inputs == 3 and channels != 3:
+                inputs = channels
+                weight = weight.mean(1, keepdim=True).repeat(1, channels, 1, 1)
+            conv = FrameConv(inputs, layer.out_channels, k, stride, layer.groups)
+            conv.weight = nn.Parameter(weight.unsqueeze(2))
             module.add_module(name, conv)
         elif isinstance(layer, nn.BatchNorm2d):
             module.add_module(name, nn.BatchNorm3d(layer.num_features))
@@ -171,4 +183,4 @@ def _take_clips(module: nn.Module) -> None:
             k, s, p = layer.kernel_size, layer.stride, layer.padding
             module.add_module(name, nn.MaxPool3d((1, k, k), (1, s, s), (0, p, p)))
         else:
-            _take_clips(layer)
+            _take_clips(layer, channels)

@@ -42,7 +42,8 @@ def count_macs(name: str) -> dict[str, int]:
     card = cards.card(name)
     with torch.device("meta"):
         network = _network(card).eval()
-        clip = torch.empty(1, len(card.mean), card.frames, card.crop, card.crop)
+        channels = len(card.mean) * card.consecutive
+        clip = torch.empty(1, channels, card.frames, card.crop, card.crop)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(clip)
     counts = {"convolutions": 0, "matrix products": 0}
@@ -117,7 +118,8 @@ class Extractor(nn.Module):
 
         clips: float (N, C, T, H, W) in [0, 1], channels in the card's order of colours,
             on the extractor's device, as `models.prepare` makes them; T is
-            `card.frames`, or any other length from `card.min_frames` on.
+            `card.frames`, or any other length from `card.min_frames` on, times
+            `card.consecutive`.
 
         Returns the card's features by name, each (N, *axes, dim), in the dtype of the
         weights.
@@ -130,13 +132,27 @@ class Extractor(nn.Module):
             )
         if not clips.is_floating_point():
             raise ValueError(f"clips are float in [0, 1], not {clips.dtype}")
-        if clips.shape[2] < self.card.min_frames:
+        least = self.card.min_frames * self.card.consecutive
+        if clips.shape[2] < least:
             raise ValueError(
-                f"{self.card.name} needs {self.card.min_frames} frames or more; "
+                f"{self.card.name} needs {least} frames or more; "
                 f"the clips have {clips.shape[2]}"
             )
-        clips = (clips - self.mean) / self.std
+        if clips.shape[2] % self.card.consecutive:
+            raise ValueError(
+                f"{self.card.name} takes {self.card.consecutive} neighbouring frames "
+                f"at a time; the clips have {clips.shape[2]}"
+            )
+        clips = folded((clips - self.mean) / self.std, self.card.consecutive)
         return self.network(clips.to(self.mean.dtype))
+
+
+def folded(clips: Tensor, consecutive: int) -> Tensor:
+    """Clips (N, C, T * k, H, W) as (N, k * C, T, H, W), where k is `consecutive`.
+
+    The channels of a step are those of its k frames one by one: u1, v1, u2, v2, ...
+    """
+    return clips.unflatten(2, (-1, consecutive)).movedim(3, 1).flatten(1, 2)
 
 
 def _network(card: Card) -> nn.Module:

@@ -7,6 +7,7 @@ import os
 import numpy as np
 import pytest
 import torch
+import torchvision
 
 import models
 from models import sampling, zoo
@@ -139,6 +140,59 @@ def test_non_local_blocks_attend_to_all_frames():
     torch.testing.assert_close(block(x), expected, rtol=1e-4, atol=1e-5)
 
 
+# Flow
+
+
+def test_a_segments_flows_are_the_channels_of_its_step():
+    """As upstream: an image network whose first layer takes x1, y1, x2, y2, ... ."""
+    name = "tsn_flow_resnet18_k400_3seg"
+    weights = recipe_weights(name)
+    reference = torchvision.models.resnet18(num_classes=400).eval()
+    reference.conv1 = torch.nn.Conv2d(10, 64, 7, 2, 3, bias=False)
+    named = {
+        key.removeprefix("base_model.").replace("new_fc", "fc"): torch.tensor(value)
+        for key, value in weights.items()
+    }
+    reference.load_state_dict(named)
+    flows = torch.from_numpy(clip("flow", (2, 15, 64, 64)))
+    steps = [
+        torch.cat([flows[:, n] for n in range(first, first + 5)])
+        for first in (0, 5, 10)
+    ]
+    with torch.inference_mode():
+        theirs = reference((torch.stack(steps) - 0.5) / 0.226)
+        ours = models.create(name, weights)(flows[None])
+    assert relative_l2(ours["logits_per_segment"][0], theirs) < 1e-5
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tsm_flow_resnet50_k400_8seg",
+        "tsm_flow_mobilenetv2_ssv2_8seg",
+        "ibm_ssv2_flow_tam_resnet_50_f8",
+        "ibm_k400_flow_i3d_tp_f16",
+    ],
+)
+def test_networks_of_flow_take_five_for_each_step(name):
+    card = models.card(name)
+    assert (card.colour, card.consecutive, card.mean) == ("flow", 5, (0.5, 0.5))
+    with torch.device("meta"):
+        extractor = models.Extractor(card, zoo._network(card), "none")
+        found = extractor(torch.empty(1, 2, 5 * card.frames, 64, 64))
+        with pytest.raises(ValueError, match="5 neighbouring frames at a time"):
+            extractor(torch.empty(1, 2, 5 * card.frames + 1, 64, 64))
+        with pytest.raises(ValueError, match="needs 5 frames or more"):
+            extractor(torch.empty(1, 2, 4, 64, 64))
+    assert found["features"].shape == (1, card.features["features"].dim)
+
+
+def test_the_published_network_of_flow():
+    card = models.card("tsm_flow_resnet50_k400_8seg")
+    assert card.published["kinetics400 top-1"] == 55.7
+    assert shapes(card.name)["base_model.conv1.weight"] == (64, 10, 7, 7)
+
+
 # Names
 
 
@@ -153,6 +207,23 @@ def test_non_local_blocks_attend_to_all_frames():
             "TSM_kinetics_RGB_resnet50_shift8_blockres_avg_segment8_e100_dense",
             "tsm_resnet50_k400_8seg_dense",
         ),
+        (
+            "tsm/TSM_kinetics_RGB_resnet50_avg_segment5_e50",
+            "tsn_resnet50_k400_8seg",
+        ),
+        (
+            "TSM_kinetics_Flow_resnet50_shift8_blockres_avg_segment8_e50",
+            "tsm_flow_resnet50_k400_8seg",
+        ),
+        (
+            "TSM_ucf101_RGB_resnet50_shift8_blockres_avg_segment8_e25.pth.tar",
+            "tsm_resnet50_ucf101_8seg",
+        ),
+        (
+            "TSM_something_RGB_resnet50_shift8_blockres_avg_segment8_e45_dense_nl",
+            "tsm_resnet50_nl_ssv1_8seg_dense",
+        ),
+        ("tsm_resnet50_nl_k400_8seg_dense", "tsm_resnet50_nl_k400_8seg"),
     ],
 )
 def test_upstream_names_resolve(upstream, name):

@@ -128,6 +128,9 @@ class Card:
     aliases: the names that upstream programs use, resolved by `models.resolve`.
     frames: frames of one window.
     stride: distance between neighbouring frames of a window, in frames of the video.
+    consecutive: neighbouring frames (of flow) that stand for each of the window's: a
+        clip has frames * consecutive, and the network sees one step for each window's
+        frame, whose channels are those of its neighbours one by one (u1, v1, u2, ...).
     sampling: how its author takes a window: a key of `SAMPLINGS`.
     fps: frame rate that the video must have, or None: the video's own.
     min_frames: the shortest clip that the network accepts.
@@ -162,6 +165,7 @@ class Card:
     half_pixels: str = "even"
     sampling: str = "dense"
     min_frames: int = 1
+    consecutive: int = 1
 
     def __post_init__(self) -> None:
         def require(fact: bool, message: str) -> None:
@@ -174,6 +178,7 @@ class Card:
         require(len(set(self.aliases)) == len(self.aliases), "an alias stands twice")
         require(self.frames > 0 and self.stride > 0, "frames and stride are 1 or more")
         require(1 <= self.min_frames <= self.frames, "min_frames is in 1..frames")
+        require(self.consecutive > 0, "consecutive is 1 or more")
         require(self.fps is None or self.fps > 0, "fps is positive or None")
         require(0 < self.crop <= self.resize.smallest, "crop fits the resized frame")
         require(self.colour in CHANNELS, f"colour is one of {', '.join(CHANNELS)}")

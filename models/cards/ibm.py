@@ -3,9 +3,11 @@
 A name says everything, so that a card is made of any name of the grammar, that of the
 study's own names (upper case and `-` do as well, and "ibm_action/" may stand before):
 
-    ibm_<dataset>[_tam[_b5][_max][_allc]]_<backbone>[_dw_t_conv][_tp][_avg]_f<frames>
+    ibm_<dataset>[_flow][_tam[_b5][_max][_allc]]_<backbone>[_dw_t_conv][_tp][_avg]_f<frames>
 
     dataset     k400, ssv2 or moments, or one of them as mini_k400 ...
+    flow        5 neighbouring flows instead of each frame; the study's own program says
+                so, and gives its networks three channels all the same
     tam         blending of neighbouring frames in a 2D network (without: TSN):
                 of 5 instead of 3, by the maximum, of all channels with each other
     backbone    resnet_<depth>, i3d_resnet_<depth> or s3d_resnet_<depth> with 18, 34,
@@ -37,6 +39,9 @@ DATASETS = {
 }
 SYNONYMS = {"kinetics400": "k400", "st2stv2": "ssv2"}
 
+FLOWS = 5
+"""Neighbouring flows in place of a frame."""
+
 # What a backbone's convolutions do with time (`models.ibm_layers.KINDS`).
 KINDS = {
     "resnet": "frames",
@@ -51,7 +56,8 @@ KINDS = {
 _RUN = r"(-(cosine|step|multisteps|plateau)(-syncbn)?-bs\d+-e\d+\*?)?"
 _GRAMMAR = re.compile(
     r"""(ibm-(action/)?)?
-    (?P<dataset>(mini-)?(k400|kinetics400|ssv2|st2stv2|moments)) (-rgb)?
+    (?P<dataset>(mini-)?(k400|kinetics400|ssv2|st2stv2|moments))
+    (-rgb|(?P<flow>-flow))?
     (-( (?P<module>tam|tsn)
       | b(?P<frames_blended>[1-9]\d?)
       | ((?<=tam-)|(?<=b\d-)|(?<=b\d\d-))(?P<method>sum|max)
@@ -107,6 +113,8 @@ def _read(name: str) -> Card | None:
     }
     if found["depth"]:
         arguments["depth"] = int(found["depth"])
+    if found["flow"]:
+        arguments["channels"] = 2 * FLOWS
     dataset = found["dataset"].replace("-", "_")
     for synonym, own in SYNONYMS.items():
         dataset = dataset.replace(synonym, own)
@@ -119,7 +127,7 @@ def _card(
     classes, count = DATASETS[dataset]
     depth = arguments.get("depth")
     name = "_".join([f"ibm_{dataset}", *_words(backbone, arguments), f"f{frames}"])
-    return Card(
+    card = Card(
         name=name,
         network=f"models.ibm_{'resnet:ResNet' if depth else 'inception:Inception'}",
         arguments=arguments | {"classes": count},
@@ -147,12 +155,22 @@ def _card(
         paper=TAM if arguments["blend"] else STUDY,
         published={},
     )
+    if "channels" not in arguments:
+        return card
+    return replace(
+        card,
+        consecutive=FLOWS,
+        mean=(0.5, 0.5),
+        std=(sum(card.std) / 3,) * 2,
+        colour="flow",
+    )
 
 
 def _words(backbone: str, arguments: dict) -> list[str]:
     """The network in the words of the grammar, those of the defaults left out."""
     blend = arguments["blend"] or {"frames": 3, "method": "sum", "depthwise": True}
     words = {
+        "flow": "channels" in arguments,
         "tam": arguments["blend"],
         f"b{blend['frames']}": blend["frames"] != 3,
         "max": blend["method"] == "max",

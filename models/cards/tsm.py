@@ -2,14 +2,17 @@
 
 A name says everything ("tsm/" may stand before it):
 
-    <tsm|tsn>_<backbone>[_nl]_<k400|ssv1|ssv2>_<segments>seg
+    <tsm|tsn>[_flow]_<backbone>[_nl]_<dataset>_<segments>seg[_dense]
 
     tsm, tsn    with and without channels shifted between the frames
+    flow        5 neighbouring flows of each segment instead of a frame
     backbone    resnet18, resnet34, resnet50, resnet101, resnet152 or mobilenetv2
     nl          a ResNet-50 with non-local blocks
+    dataset     k400, ssv1, ssv2, ucf101, hmdb51 or jester
+    dense       frames are from 64 neighbouring ones, not from all of the video
 
-Most take frames from all of the video. Some of the published ones are dense: their
-frames are from 64 neighbouring ones. Where both ways are published, they end in _dense.
+Some of the published ones are dense although their names do not say it. The names of
+upstream's files are understood as well: TSM_somethingv2_RGB_resnet50_avg_segment8_e50.
 """
 
 import re
@@ -32,7 +35,11 @@ DATASETS = {
     "k400": ("kinetics400", 400),
     "ssv1": ("something_v1", 174),
     "ssv2": ("something_v2", 174),
+    "ucf101": ("ucf101", 101),
+    "hmdb51": ("hmdb51", 51),
+    "jester": ("jester", 27),
 }
+UPSTREAM = {"kinetics": "k400", "something": "ssv1", "somethingv2": "ssv2"}
 
 # The width of a backbone's features.
 WIDTHS = {
@@ -47,41 +54,67 @@ WIDTHS = {
 DENSE = 64
 """Frames of the video under one dense clip."""
 
-_GRAMMAR = re.compile(
-    r"(tsm/)?(?P<name>(?P<kind>tsm|tsn)_(?P<backbone>[a-z]+\d+)(?P<non_local>_nl)?"
-    r"_(?P<dataset>k400|ssv1|ssv2)_(?P<segments>[1-9]\d*)seg)"
-    r"(__\w+)?"
+FLOWS = 5
+"""Neighbouring flows of a segment."""
+
+_OWN = re.compile(
+    r"""(tsm/)? (?P<kind>tsm|tsn) (?P<flow>_flow)? _(?P<backbone>[a-z]+\d+)
+    (?P<non_local>_nl)? _(?P<dataset>[a-z]+\d*) _(?P<segments>[1-9]\d*)seg
+    (?P<dense>_dense)? (__\w+)?""",
+    re.VERBOSE,
+)
+_FILE = re.compile(
+    r"""(tsm/)? TSM _(?P<dataset>[a-z]+\d*) _(RGB|(?P<flow>Flow)) _(?P<backbone>\w+?)
+    (?P<kind>_shift8_blockres)? _avg _segment(?P<segments>[1-9]\d*) _e\d+
+    (?P<dense>_dense)? (?P<non_local>_nl)? (\.pth(\.tar)?)?""",
+    re.VERBOSE,
 )
 
 
 def parse(name: str) -> Card | None:
     """The card that a name of the grammar means; None for a name that is not of it."""
     card = _read(name)
-    return card and _DECLARED.get(card.name, card)
+    if card is None:
+        return None
+    same = _DECLARED.get(card.name) or _DECLARED.get(card.name.removesuffix("_dense"))
+    return same if same and same.sampling == card.sampling else card
 
 
 def _read(name: str) -> Card | None:
     """The card of a network without weights and figures, or None."""
-    found = _GRAMMAR.fullmatch(name)
+    found = _OWN.fullmatch(name) or _FILE.fullmatch(name)
     if not found or found["backbone"] not in WIDTHS:
         return None
     backbone, segments = found["backbone"], int(found["segments"])
-    if found["non_local"] and backbone != "resnet50":
+    dataset = UPSTREAM.get(found["dataset"], found["dataset"])
+    if dataset not in DATASETS or (found["non_local"] and backbone != "resnet50"):
         return None
-    classes, count = DATASETS[found["dataset"]]
-    return Card(
-        name=found["name"],
+    kind = "tsm" if found["kind"] in ("tsm", "_shift8_blockres") else "tsn"
+    words = {
+        kind: True,
+        "flow": found["flow"],
+        backbone: True,
+        "nl": found["non_local"],
+        dataset: True,
+        f"{segments}seg": True,
+        "dense": found["dense"],
+    }
+    name = "_".join(word for word, applies in words.items() if applies)
+    classes, count = DATASETS[dataset]
+    arguments = {
+        "backbone": backbone.replace("netv2", "net_v2"),
+        "classes": count,
+        "shift": kind == "tsm",
+        "non_local": bool(found["non_local"]),
+    }
+    card = Card(
+        name=name,
         network="models.tsm:TSM",
-        arguments={
-            "backbone": backbone.replace("netv2", "net_v2"),
-            "classes": count,
-            "shift": found["kind"] == "tsm",
-            "non_local": bool(found["non_local"]),
-        },
+        arguments=arguments,
         aliases=(),
         frames=segments,
-        stride=1,
-        sampling="uniform",
+        stride=max(1, DENSE // segments) if found["dense"] else 1,
+        sampling="dense" if found["dense"] else "uniform",
         fps=None,
         resize=Resize(short=256, filter="pillow"),
         crop=224,
@@ -92,14 +125,24 @@ def _read(name: str) -> Card | None:
         checkpoint=Checkpoint(
             urls=(),
             page=SOURCE,
-            file=f"{found['name']}.pth.tar",
+            file=f"{name}.pth.tar",
             size="never published",
             layout="that of its main.py: state_dict, under DataParallel's module.",
             licence="MIT",
         ),
         source=SOURCE,
-        paper=TSM if found["kind"] == "tsm" else TSN,
+        paper=TSM if kind == "tsm" else TSN,
         published={},
+    )
+    if not found["flow"]:
+        return card
+    return replace(
+        card,
+        arguments=arguments | {"channels": 2 * FLOWS},
+        consecutive=FLOWS,
+        mean=(0.5, 0.5),
+        std=(0.226, 0.226),  # the mean of the colours' deviations
+        colour="flow",
     )
 
 
@@ -129,8 +172,8 @@ def _published(
     card = _read(name.removesuffix("_dense"))
     if dense:
         card = replace(card, sampling="dense", stride=DENSE // card.frames)
-    # The file of the TSN serves both ways to take a clip, and is named by neither.
-    own = () if file == _TSN else (file, f"tsm/{file}")
+    # The file of the TSN serves both ways to take a clip, and stands for the uniform.
+    own = () if dense and file == _TSN else (file, f"tsm/{file}")
     return replace(
         card,
         name=name,
@@ -146,20 +189,21 @@ def _published(
     )
 
 
-def _file(dataset: str, backbone: str, end: str) -> str:
-    return f"TSM_{dataset}_RGB_{backbone}_shift8_blockres_avg_segment{end}"
+def _file(dataset: str, modality: str, backbone: str, end: str) -> str:
+    return f"TSM_{dataset}_{modality}_{backbone}_shift8_blockres_avg_segment{end}"
 
 
 _TSN = "TSM_kinetics_RGB_resnet50_avg_segment5_e50"
-_K400, _K400_MOBILE, _V1, _V1_101, _V2, _V2_101 = (
-    partial(_file, dataset, backbone)
-    for dataset, backbone in (
-        ("kinetics", "resnet50"),
-        ("kinetics", "mobilenetv2"),
-        ("something", "resnet50"),
-        ("something", "resnet101"),
-        ("somethingv2", "resnet50"),
-        ("somethingv2", "resnet101"),
+_K400, _K400_MOBILE, _K400_FLOW, _V1, _V1_101, _V2, _V2_101 = (
+    partial(_file, *words)
+    for words in (
+        ("kinetics", "RGB", "resnet50"),
+        ("kinetics", "RGB", "mobilenetv2"),
+        ("kinetics", "Flow", "resnet50"),
+        ("something", "RGB", "resnet50"),
+        ("something", "RGB", "resnet101"),
+        ("somethingv2", "RGB", "resnet50"),
+        ("somethingv2", "RGB", "resnet101"),
     )
 )
 
@@ -177,6 +221,8 @@ CARDS = (
     _published(
         "tsm_mobilenetv2_k400_8seg", _K400_MOBILE("8_e100_dense"), 69.5, 11, dense=True
     ),
+    # Meant for other datasets to start from.
+    _published("tsm_flow_resnet50_k400_8seg", _K400_FLOW("8_e50"), 55.7, 97),
     _published("tsm_resnet50_ssv1_8seg", _V1("8_e45"), 45.6, 96),
     _published("tsm_resnet50_ssv1_16seg", _V1("16_e45"), 47.2, 96),
     _published("tsm_resnet101_ssv1_8seg", _V1_101("8_e45"), 46.9, 171),
