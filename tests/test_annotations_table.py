@@ -14,10 +14,19 @@ from hypothesis import strategies as st
 from scripts.common.annotations import Annotated, AnnotationError, Event, read_table
 from scripts.common.annotations.reading import tidy
 
-COLUMNS = {
-    key: key
-    for key in ("path", "id", "label", "split", "start", "end", "caption", "url")
-}
+WORDS = (
+    "path",
+    "id",
+    "label",
+    "split",
+    "start",
+    "end",
+    "caption",
+    "url",
+    "event_start",
+    "event_end",
+)
+COLUMNS = {word: word for word in WORDS}
 
 
 def read(path: Path, columns: dict | None = None, separator: str | None = None):
@@ -248,3 +257,64 @@ def test_a_table_is_read_while_it_is_iterated_over(tmp_path):
 def test_what_does_not_belong_is_named(tmp_path, name, content, columns, message):
     with pytest.raises(AnnotationError, match=message):
         read(save(tmp_path, name, content), columns)
+
+
+GROUNDING = {
+    "path": "video",
+    "event_start": "start",
+    "event_end": "end",
+    "caption": "sentence",
+}
+
+
+@every_format
+def test_rows_of_a_table_of_events_are_the_events_of_their_videos(tmp_path, form):
+    rows = [
+        {"video": "a.mp4", "start": 0.5, "end": 2, "sentence": "he runs"},
+        {"video": "b.mp4", "start": None, "end": 4, "sentence": "she sits"},
+        {"video": "a.mp4", "start": 2, "end": 9.5, "sentence": "he falls"},
+    ]
+    path = save(tmp_path, f"a.{form}", WRITERS[form](rows))
+    first, second = read(path, GROUNDING)
+    assert first == Annotated(
+        "a.mp4",
+        "a.mp4",
+        events=(Event(0.5, 2.0, text="he runs"), Event(2.0, 9.5, text="he falls")),
+    )
+    assert (second.id, second.events) == ("b.mp4", (Event(None, 4.0, "", "she sits"),))
+
+
+def test_events_have_labels_of_their_own_and_their_video_all_of_them(tmp_path):
+    text = (
+        "path,split,start,end,label,event_start,event_end\n"
+        "a.mp4,train,10,30,run;jump,1,2\n"
+        "a.mp4,train,10,30,run,4,\n"
+        "a.mp4,train,10,30,,,\n"
+        "a.mp4,val,40,50,sit,0,1\n"
+    )
+    first, second = read(save(tmp_path, "a.csv", text), separator=";")
+    assert (first.id, first.start, first.labels) == ("a.mp4_10_30", 10, ("run", "jump"))
+    assert first.events == (
+        Event(1.0, 2.0, "run"),
+        Event(1.0, 2.0, "jump"),
+        Event(4.0, None, "run"),
+    )
+    assert (second.id, second.splits) == ("a.mp4_40_50", {"default": "val"})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,split,event_end\na,train,2\na,val,3\n", "rows of 'a' say different"),
+        ("path,event_start,event_end\na,3,2\n", "'event_end' is 2, not after"),
+    ],
+)
+def test_events_that_cannot_be_are_named(tmp_path, text, message):
+    with pytest.raises(AnnotationError, match=message):
+        read(save(tmp_path, "a.csv", text))
+
+
+def test_a_column_without_a_name_is_nobodys(tmp_path):
+    text = ",video,start,end,sentence\n0,a.mp4,1,2,x\n1,a.mp4,2,3,y\n"
+    [video] = read(save(tmp_path, "a.csv", text), GROUNDING)
+    assert (video.id, video.start, len(video.events)) == ("a.mp4", None, 2)

@@ -12,6 +12,7 @@ from scripts.common.annotations.base import Event
 from scripts.common.index import Entry
 from scripts.common.tables import Row
 from scripts.map_annotations import mapped, position, share, touched
+from tests.projects import Project, make_video
 
 FIGURES = Path(__file__).parent / "data" / "tau.json"
 
@@ -109,3 +110,47 @@ def test_the_table_has_every_event_in_order(tmp_path, layout):
         ("broken.mp4", "run", "corrupt"),
     ]
     assert (found[1]["first"], found[1]["last"]) == (1, 2)
+
+
+def test_a_users_own_table_of_sentences_goes_to_features(tmp_path):
+    for name in ("a.mp4", "b.mp4"):
+        make_video(tmp_path / "videos" / name, seconds=4)
+    (tmp_path / "grounding.csv").write_text(
+        "video,start,end,sentence\n"
+        "a.mp4,0.5,1.5,he runs\n"
+        "b.mp4,,,all of it\n"
+        "a.mp4,2.2,90,he falls\n"
+    )
+    columns = {"path": "video", "event_start": "start", "event_end": "end"}
+    window = {"fps": "source", "stack": 4, "stride": 1, "step": 4, "tail": "pad"}
+    project = Project(tmp_path)
+    project.configure(
+        {
+            "datasets": {
+                "own": {
+                    "source": {"folder": "videos"},
+                    "annotations": "grounding.csv",
+                    "columns": columns | {"caption": "sentence"},
+                    "shards": 1,
+                }
+            },
+            "encodings": {"original": {}},
+            "models": {
+                "x3d_xs_k400": window
+                | {"encoding": "original", "checkpoint": "random"},
+            },
+        }
+    )
+    target = "results/own/features/x3d_xs_k400.events.json"
+    project.run(target)
+    keys = "id", "text", "windows", "first", "last", "feature_start", "feature_end"
+    found = [
+        tuple(row[key] for key in keys)
+        for row in json.loads((tmp_path / target).read_text())
+    ]
+    # 40 frames at 10 fps are 10 windows of 0.4 s.
+    assert found == [
+        ("a.mp4", "he runs", 10, 1, 3, pytest.approx(1.25), pytest.approx(3.75)),
+        ("a.mp4", "he falls", 10, 5, 9, pytest.approx(5.5), 10),
+        ("b.mp4", "all of it", 10, 0, 9, 0, 10),
+    ]

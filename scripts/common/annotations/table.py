@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,30 @@ from scripts.common.annotations.base import (
     Event,
 )
 
+# What a table can have a column for, but for the splits.
+_WORDS = (
+    "path",
+    "id",
+    "label",
+    "start",
+    "end",
+    "caption",
+    "url",
+    "event_start",
+    "event_end",
+)
+
 
 def read_table(
     path: Path,
     columns: Mapping[str, str | list[str]],
     label_separator: str | None = None,
 ) -> Annotations:
-    """Return the videos of a table, a row each, read while they are iterated over.
+    """Return the videos of a table, read while they are iterated over.
+
+    A row is a video, or, with a column for event_start or event_end, something that
+    happens in one: all rows of a video are then its events, with their labels and
+    captions.
 
     The suffix tells the format: .csv or .tsv with a header, .json (a list of objects,
     or a mapping of ids to objects, whose paths are the ids where they have none),
@@ -34,10 +51,11 @@ def read_table(
 
     Args:
         path: the table.
-        columns: names of the columns for path, id, label, split, start, end, caption
-            and url, by these words; the words themselves where one is not given. There
-            must be `path`, and any column that is called otherwise than by its word.
-            A list of columns for `split` is a list of sets, called as the columns.
+        columns: names of the columns for path, id, label, split, start, end, caption,
+            url, event_start and event_end, by these words; the words themselves where
+            one is not given. There must be `path`, and any column that is called
+            otherwise than by its word. A list of columns for `split` is a list of
+            sets, called as the columns. A column of events is none of segments.
         label_separator: between the labels of a video; None for one label.
 
     Raises:
@@ -59,7 +77,8 @@ class Layout:
     """What the columns of a table are called.
 
     Attributes:
-        path, id, label, start, end, caption, url: names of columns.
+        path, id, label, start, end, caption, url, event_start, event_end: names of
+            columns; empty where there is none.
         sets: the column of each set of splits.
         required: the config's key of each column that must be there.
     """
@@ -71,25 +90,32 @@ class Layout:
     end: str
     caption: str
     url: str
+    event_start: str
+    event_end: str
     sets: Mapping[str, str]
     required: Mapping[str, str]
 
     @classmethod
     def of(cls, columns: Mapping[str, str | list[str]]) -> "Layout":
         """Return the layout that the config's `columns` say."""
-        keys = ("path", "id", "label", "start", "end", "caption", "url")
-        names = {key: str(columns.get(key, key)) for key in keys}
+        names = {key: str(columns.get(key, key)) for key in _WORDS}
+        for key in ("start", "end"):
+            if names[key] in (names["event_start"], names["event_end"]):
+                names[key] = ""
         split = columns.get("split", "split")
         sets = {DEFAULT_SET: split} if isinstance(split, str) else {s: s for s in split}
-        given = {name: key for key, name in names.items() if name != key}
+        given = {name: key for key, name in names.items() if name not in (key, "")}
         given |= {name: "split" for name in sets.values() if name != "split"}
         return cls(**names, sets=sets, required={names["path"]: "path", **given})
 
     @property
     def names(self) -> set[str]:
         """All columns that are read."""
-        mine = {self.path, self.id, self.label, self.start, self.end, self.caption}
-        return {*mine, self.url, *self.sets.values()}
+        return {*(getattr(self, word) for word in _WORDS), *self.sets.values()}
+
+    def is_event(self, record: Mapping[str, Any]) -> bool:
+        """Tell whether a row is one of a video's events, and not a video."""
+        return self.event_start in record or self.event_end in record
 
     def check(self, there: Iterable[str], path: Path) -> None:
         """Refuse a table that lacks a column which must be there.
@@ -114,15 +140,36 @@ def _videos(
     records: Iterable[Record], layout: Layout, label_separator: str | None
 ) -> Iterator[Annotated]:
     places: dict[str, str] = {}
+    eventful: dict[str, Annotated] = {}
     for place, record in records:
         video = _video(record, layout, label_separator, place)
         first = places.setdefault(video.id, place)
+        if layout.is_event(record):
+            begun = eventful.get(video.id, replace(video, labels=(), events=()))
+            eventful[video.id] = _joined(begun, video, f"{first}; {place}")
+            continue
         if first is not place:
             raise AnnotationError(
                 f"two videos are named '{video.id}' ({first}; {place}); give each a"
                 " name of its own, see `columns: id`"
             )
         yield video
+    yield from eventful.values()
+
+
+def _joined(video: Annotated, more: Annotated, places: str) -> Annotated:
+    """Return a video with the labels and events of another row of it."""
+    joined = replace(
+        video,
+        labels=tuple(dict.fromkeys((*video.labels, *more.labels))),
+        events=(*video.events, *more.events),
+    )
+    if replace(more, labels=joined.labels, events=joined.events) != joined:
+        raise AnnotationError(
+            f"rows of '{video.id}' say different things of the video ({places}): path,"
+            " url, segment and split are the same in all"
+        )
+    return joined
 
 
 def _video(
@@ -134,32 +181,57 @@ def _video(
             f"{place}: '{layout.path}' is empty (there is: {', '.join(record)}); a"
             " video needs a path, see `columns: path`"
         )
-    start = _seconds(record, layout.start, place)
-    end = _seconds(record, layout.end, place)
-    if end is not None and end <= (start or 0):
-        raise AnnotationError(
-            f"{place}: '{layout.end}' is {end:g}, not after '{layout.start}'"
-        )
+    start, end = _span(record, layout.start, layout.end, place)
     labels = _texts(record, layout.label, place)
     if label_separator:
         labels = [part for label in labels for part in label.split(label_separator)]
+    labels = list(dict.fromkeys(filter(None, map(reading.tidy, labels))))
+    captions = [reading.tidy(text) for text in _texts(record, layout.caption, place)]
     return Annotated(
         id=_text(record, layout.id, place) or _segment_id(name, start, end),
         name=name,
         url=_text(record, layout.url, place) or (name if is_url(name) else ""),
         start=start,
         end=end,
-        labels=tuple(dict.fromkeys(filter(None, map(reading.tidy, labels)))),
+        labels=tuple(labels),
         splits={
             name: split
             for name, column in layout.sets.items()
             if (split := _text(record, column, place))
         },
-        events=tuple(
-            Event(text=reading.tidy(caption))
-            for caption in _texts(record, layout.caption, place)
-        ),
+        events=tuple(_events(record, layout, labels, captions, place)),
     )
+
+
+def _events(
+    record: Mapping[str, Any],
+    layout: Layout,
+    labels: list[str],
+    captions: list[str],
+    place: str,
+) -> Iterator[Event]:
+    """Yield what a row says that happens: its captions, at its times and of its labels.
+
+    In a table of videos they are about all of the video, whose labels stand for it.
+    """
+    if not layout.is_event(record):
+        yield from (Event(text=caption) for caption in captions)
+        return
+    start, end = _span(record, layout.event_start, layout.event_end, place)
+    if start is None and end is None and not captions:
+        return
+    for label in labels or [""]:
+        yield from (Event(start, end, label, text) for text in captions or [""])
+
+
+def _span(
+    record: Mapping[str, Any], first: str, last: str, place: str
+) -> tuple[float | None, float | None]:
+    """Return the seconds in two columns, None where one says nothing."""
+    start, end = _seconds(record, first, place), _seconds(record, last, place)
+    if end is not None and end <= (start or 0):
+        raise AnnotationError(f"{place}: '{last}' is {end:g}, not after '{first}'")
+    return start, end
 
 
 def _segment_id(name: str, start: float | None, end: float | None) -> str:
@@ -186,7 +258,7 @@ def _text(record: Mapping[str, Any], column: str, place: str) -> str:
 
 def _texts(record: Mapping[str, Any], column: str, place: str) -> list[str]:
     """Return the values of a cell as texts; those that are empty are left out."""
-    value = record.get(column)
+    value = record.get(column) if column else None
     if value is None:
         return []
     if isinstance(value, str):
