@@ -71,6 +71,13 @@ def read(path: str | Path) -> dict[str, Tensor]:
     Takes every layout of `tensors`. Raises FileNotFoundError, and `CheckpointError`
     for a file that holds anything but tensors and plain containers.
     """
+    return read_with_classes(path)[0]
+
+
+def read_with_classes(
+    path: str | Path,
+) -> tuple[dict[str, Tensor], tuple[str, ...] | None]:
+    """The same, and the names of the classes where the file has them (`class_list`)."""
     path = Path(path)
     _check_magic(path)
     try:
@@ -82,9 +89,15 @@ def read(path: str | Path) -> dict[str, Tensor]:
             f"{reason[0]}"
         ) from error
     try:
-        return tensors(content)
+        return tensors(content), class_list(content)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
+
+
+def class_list(content: Any) -> tuple[str, ...] | None:
+    """The classes that a checkpoint of `train_model` names; None for any other."""
+    named = content.get("classes") if isinstance(content, Mapping) else None
+    return tuple(named) if isinstance(named, list | tuple) else None
 
 
 def tensors(content: Any) -> dict[str, Tensor]:

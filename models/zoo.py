@@ -6,8 +6,7 @@ has a method `convert`, from {key: tensor} to {key: tensor}.
 """
 
 import json
-from collections.abc import Mapping
-from importlib import import_module
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from models import cards, checkpoints
 from models.cards.base import Card
+from models.classes import class_names
+from models.networks import build, head_keys, with_classes
 
 # Counts by network and arguments: variants that differ in the window share theirs.
 _PARAMETERS: dict[tuple[str, str], int] = {}
@@ -28,7 +29,7 @@ def count_parameters(name: str) -> int:
     same = card.network, json.dumps(card.as_dict()["arguments"])
     if same not in _PARAMETERS:
         with torch.device("meta"):  # shapes only: no memory, no initialisation
-            _PARAMETERS[same] = sum(p.numel() for p in _network(card).parameters())
+            _PARAMETERS[same] = sum(p.numel() for p in build(card).parameters())
     return _PARAMETERS[same]
 
 
@@ -41,7 +42,7 @@ def count_macs(name: str) -> dict[str, int]:
     """
     card = cards.card(name)
     with torch.device("meta"):
-        network = _network(card).eval()
+        network = build(card).eval()
         channels = len(card.mean) * card.consecutive
         clip = torch.empty(1, channels, card.frames, card.crop, card.crop)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -57,6 +58,7 @@ def create(
     name: str,
     checkpoint: str | Path | Mapping[str, Any] | None = None,
     seed: int = 0,
+    classes: Sequence[str] | None = None,
 ) -> "Extractor":
     """Build a variant with its weights, ready to extract features on the CPU.
 
@@ -64,30 +66,55 @@ def create(
         a file's path; an http(s) address, kept in PyTorch's own cache folder; a
         mapping of keys to tensors or arrays; or None for random weights from `seed`
         (the features are then reproducible, but mean nothing).
+    classes: what the logits are to tell apart, in their order; None: the classes of the
+        checkpoint, which are the card's unless the file names its own, as those of
+        `train_model` do. For other classes than the checkpoint's the head begins anew,
+        with random weights from `seed`; `Extractor.anew` says which these are.
 
     Raises `UnknownModel`, `checkpoints.CheckpointError` for a file that is no
     checkpoint or does not fit the network, `checkpoints.CheckpointUnavailable` for a
     failed download, and FileNotFoundError.
     """
     card = cards.card(name)
+    origin, state, named = _opened(card, checkpoint)
+    wanted = named if classes is None else tuple(classes)
+    count = card.features["logits"].dim
+    new_head = wanted is not None and (
+        wanted != (named or class_names(card.classes, outputs=count))
+    )
+    if named or new_head:
+        card = with_classes(card, len(wanted))
     # The CPU's generator alone is forked and seeded: torch.manual_seed would reseed
     # the accelerators as well, and nothing would put those back.
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        network = _network(card)
-    if checkpoint is None:
-        return Extractor(card, network, f"random-seed-{seed}")
-    if isinstance(checkpoint, Mapping):
-        origin, state = "mapping", checkpoints.tensors(checkpoint)
-    else:
-        path = Path(checkpoint)
-        if str(checkpoint).startswith(("http://", "https://")):
-            path = checkpoints.fetch_url(card, str(checkpoint), _cache())
-        origin, state = checkpoints.sha256(path), checkpoints.read(path)
+        network = build(card)
+    if state is None:
+        return Extractor(card, network, f"random-seed-{seed}", wanted)
     if hasattr(network, "convert"):
         state = network.convert(state)
+    anew: tuple[str, ...] = ()
+    if new_head:
+        anew = tuple(head_keys(card))
+        random = network.state_dict()
+        state = {**state, **{key: random[key] for key in anew}}
     checkpoints.load_strict(network, state)
-    return Extractor(card, network, origin)
+    return Extractor(card, network, origin, wanted, anew)
+
+
+def _opened(
+    card: Card, checkpoint: str | Path | Mapping[str, Any] | None
+) -> tuple[str, dict[str, Tensor] | None, tuple[str, ...] | None]:
+    """Where the weights come from, they themselves, and the classes that they name."""
+    if checkpoint is None:
+        return "", None, None
+    if isinstance(checkpoint, Mapping):
+        state = checkpoints.tensors(checkpoint)
+        return "mapping", state, checkpoints.class_list(checkpoint)
+    path = Path(checkpoint)
+    if str(checkpoint).startswith(("http://", "https://")):
+        path = checkpoints.fetch_url(card, str(checkpoint), _cache())
+    return checkpoints.sha256(path), *checkpoints.read_with_classes(path)
 
 
 class Extractor(nn.Module):
@@ -96,15 +123,26 @@ class Extractor(nn.Module):
     card: the variant's `Card`.
     checkpoint: where the weights came from: the SHA-256 of the file, "mapping", or
         "random-seed-<n>".
+    anew: the keys of the weights that are random beside those of a checkpoint: the
+        head's, for other classes.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, card: Card, network: nn.Module, checkpoint: str) -> None:
+    def __init__(
+        self,
+        card: Card,
+        network: nn.Module,
+        checkpoint: str,
+        classes: tuple[str, ...] | None = None,
+        anew: tuple[str, ...] = (),
+    ) -> None:
         super().__init__()
         self.card = card
         self.checkpoint = checkpoint
+        self.anew = anew
+        self._classes = classes
         self.network = network
         # Five dimensions, so that .to(memory_format=torch.channels_last_3d) can
         # convert them with the weights.
@@ -112,6 +150,12 @@ class Extractor(nn.Module):
         self.register_buffer("mean", torch.tensor(card.mean).view(shape), False)
         self.register_buffer("std", torch.tensor(card.std).view(shape), False)
         self.eval().requires_grad_(False)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the logits."""
+        outputs = self.card.features["logits"].dim
+        return self._classes or class_names(self.card.classes, outputs)
 
     def forward(self, clips: Tensor) -> dict[str, Tensor]:
         """The features of a batch of clips.
@@ -153,11 +197,6 @@ def folded(clips: Tensor, consecutive: int) -> Tensor:
     The channels of a step are those of its k frames one by one: u1, v1, u2, v2, ...
     """
     return clips.unflatten(2, (-1, consecutive)).movedim(3, 1).flatten(1, 2)
-
-
-def _network(card: Card) -> nn.Module:
-    module, builder = card.network.split(":")
-    return getattr(import_module(module), builder)(**card.arguments)
 
 
 def _cache() -> Path:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 import models
-from models import __main__, zoo
+from models import __main__, networks
 from models.cards import ibm
 from models.ibm_layers import TAM, halve_time
 from tests.recipe import PARITY, clip, relative_l2, weight
@@ -38,7 +38,7 @@ def recipe_weights(network: torch.nn.Module) -> dict[str, np.ndarray]:
 
 def empty(name: str) -> torch.nn.Module:
     with torch.device("meta"):
-        return zoo._network(models.card(name))
+        return networks.build(models.card(name))
 
 
 def extractor_of(variant: str, nest=dict) -> models.Extractor:

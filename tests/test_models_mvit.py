@@ -11,7 +11,7 @@ from torchcodec.decoders import VideoDecoder
 from torchvision.models.video import mvit_v1_b, mvit_v2_s
 
 import models
-from models import checkpoints, zoo
+from models import checkpoints, networks
 from models.mvit import positions
 from tests.recipe import MEDIA, PARITY, clip, relative_l2, weight
 
@@ -43,7 +43,7 @@ UPSTREAM = {
 
 def empty(variant: str) -> torch.nn.Module:
     with torch.device("meta"):
-        return zoo._network(models.card(models.resolve(f"pyslowfast/{variant}")))
+        return networks.build(models.card(models.resolve(f"pyslowfast/{variant}")))
 
 
 def upstream_shapes(variant: str) -> dict[str, tuple[int, ...]]:

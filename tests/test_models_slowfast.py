@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import models
-from models import checkpoints, zoo
+from models import checkpoints, networks
 from models.slowfast import Head, Nonlocal, ResNet, slow_frames
 from tests.recipe import PARITY, clip, relative_l2, weight
 
@@ -27,7 +27,7 @@ with (FOLDER / "resnets.tsv").open(newline="") as file:
 
 def empty(variant: str) -> ResNet:
     with torch.device("meta"):
-        return zoo._network(models.card(models.resolve(f"pyslowfast/{variant}")))
+        return networks.build(models.card(models.resolve(f"pyslowfast/{variant}")))
 
 
 def recipe_weights(variant: str) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ import torch
 import torchvision
 
 import models
-from models import sampling, zoo
+from models import networks, sampling
 from models.cards import tsm as cards
 from models.tsm import NonLocal, Shifted
 from tests.recipe import PARITY, clip, relative_l2, weight
@@ -27,7 +27,7 @@ with (FOLDER / "sampling.tsv").open(newline="") as file:
 
 def shapes(name: str) -> dict[str, tuple[int, ...]]:
     with torch.device("meta"):
-        network = zoo._network(models.card(name))
+        network = networks.build(models.card(name))
     return {key: tuple(value.shape) for key, value in network.state_dict().items()}
 
 
@@ -178,7 +178,7 @@ def test_networks_of_flow_take_five_for_each_step(name):
     card = models.card(name)
     assert (card.colour, card.consecutive, card.mean) == ("flow", 5, (0.5, 0.5))
     with torch.device("meta"):
-        extractor = models.Extractor(card, zoo._network(card), "none")
+        extractor = models.Extractor(card, networks.build(card), "none")
         found = extractor(torch.empty(1, 2, 5 * card.frames, 64, 64))
         with pytest.raises(ValueError, match="5 neighbouring frames at a time"):
             extractor(torch.empty(1, 2, 5 * card.frames + 1, 64, 64))
@@ -255,7 +255,7 @@ def test_any_name_of_the_grammar_builds(backbone):
     card = models.card(f"tsm_{backbone}_ssv1_5seg")
     assert (card.frames, card.features["logits"].dim) == (5, 174)
     with torch.device("meta"):
-        network = zoo._network(card)
+        network = networks.build(card)
         found = network(torch.empty(2, 3, 5, 64, 64))
     assert found["features"].shape == (2, cards.WIDTHS[backbone])
     shifts = [m for m in network.modules() if isinstance(m, Shifted)]

@@ -9,7 +9,7 @@ import torch
 from torchcodec.decoders import VideoDecoder
 
 import models
-from models import checkpoints, zoo
+from models import checkpoints, networks
 from models.x3d import Head
 from tests.recipe import MEDIA, PARITY, clip, relative_l2, weight
 
@@ -22,7 +22,7 @@ with (FOLDER / "x3d.tsv").open(newline="") as file:
 
 def shapes(variant: str) -> dict[str, tuple[int, ...]]:
     with torch.device("meta"):
-        network = zoo._network(models.card(models.resolve(f"pyslowfast/{variant}")))
+        network = networks.build(models.card(models.resolve(f"pyslowfast/{variant}")))
     return {key: tuple(value.shape) for key, value in network.state_dict().items()}
 
 
