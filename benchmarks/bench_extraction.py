@@ -30,6 +30,7 @@ from scripts.common.decoding import Frames, read_pieces, read_windows
 from scripts.common.extraction import Machine, Settings, extract
 from scripts.common.features import complete, sampling_of
 from scripts.common.networks import Network, prepare_device
+from scripts.common.parts import joined
 from scripts.common.tables import Failure, Row
 from scripts.common.windows import Sampling, window_starts
 from tests.projects import make_video
@@ -55,7 +56,7 @@ def ours(paths: list[Path], network: models.Extractor, settings: Settings):
     """Return the features of all windows (N, D), in the order of the videos."""
     tasks = [(Row(str(path), path=str(path)), ("model",)) for path in paths]
     runs = {"model": (network, settings)}
-    results = extract(tasks, runs, Machine(threads=cores()))
+    results = joined(extract(tasks, runs, Machine(threads=cores())))
     arrays = {row.id: result for _, row, result in results}
     for result in arrays.values():
         if isinstance(result, Failure):

@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from scripts.common import cli, features, files, runner, store
 from scripts.common.feature_shards import Shard, extract_shard
 from scripts.common.features import WHOLE, Model
 from scripts.common.ids import SlugTooLong
+from scripts.common.parts import VideoWriter
 from scripts.common.stopwatch import Stopwatch
 from scripts.common.tables import Failure, Row
 from scripts.common.windows import TAILS, Unsuited
@@ -85,28 +87,38 @@ def extract_videos(arguments: argparse.Namespace) -> int:
         file.attrs.update(store.attributes(features.provenance(options)))
         tasks = [(row, (name,)) for row in rows]
         results = features.compute(tasks, {name: model}, arguments.threads, stopwatch)
+        writers: dict[str, VideoWriter] = {}
         for _, row, result in results:
             if isinstance(result, Failure):
                 failed += 1
+                if row.id in writers:
+                    del file[writers[row.id].group.name]
                 print(f"{row.id}: {result.reason}: {result}", file=sys.stderr)
                 continue
-            store.write_video(file, row.id, "", result)
-            windows, width = result["features"].shape
-            print(f"{row.id}: {windows} windows of {width} numbers")
-            if arguments.show_pred:
-                print_classes(result, card)
+            if row.id not in writers:
+                writers[row.id] = VideoWriter(file, row.id, "")
+            writers[row.id].add(result)
+            if result.is_last:
+                video = writers[row.id].group
+                windows, width = video["features"].shape
+                print(f"{row.id}: {windows} windows of {width} numbers")
+                if arguments.show_pred:
+                    print_classes(video, card)
     print(f"features are in {output}; {stopwatch}")
     return 1 if failed else 0
 
 
-def print_classes(arrays: dict, card: models.Card, most: int = 5) -> None:
-    """Print the most likely classes of each window with their probabilities."""
+def print_classes(video: Mapping, card: models.Card, most: int = 5) -> None:
+    """Print the most likely classes of each window with their probabilities.
+
+    video: its arrays, `logits` (windows, classes) and `timestamps` (windows, 2).
+    """
     import torch
 
     names = models.class_names(card.classes, outputs=card.features["logits"].dim)
-    logits = torch.from_numpy(arrays["logits"]).float()
+    logits = torch.from_numpy(video["logits"][()]).float()
     scores = logits.sigmoid() if card.classes in MULTI_LABEL else logits.softmax(dim=1)
-    for (start, end), window in zip(arrays["timestamps"], scores, strict=True):
+    for (start, end), window in zip(video["timestamps"], scores, strict=True):
         print(f"  {start:.2f} s to {end:.2f} s")
         for value, number in zip(*window.topk(most), strict=True):
             print(f"    {value:.3f}  {names[number]}")

@@ -11,8 +11,12 @@ import numpy as np
 import pytest
 
 from scripts import aggregate_features, extract_features
-from scripts.common import store, tables
-from scripts.common.tables import Row
+from scripts.common import decoding, outputs, store, tables
+from scripts.common.feature_shards import ShardStore
+from scripts.common.parts import Part
+from scripts.common.runner import Job
+from scripts.common.store import FeatureStore
+from scripts.common.tables import Failure, Row
 from tests.projects import ROOT, make_video
 from tests.recipe import MEDIA
 
@@ -191,7 +195,15 @@ class Shard:
         ticket = {"model": MODEL, "file": None, "weights": "random, seed 0"}
         (folder / "ticket.json").write_text(json.dumps(ticket))
 
-    def run(self, capsys, rows=None, model="features", together=(), **options) -> str:
+    def run(
+        self,
+        capsys,
+        rows=None,
+        model="features",
+        together=(),
+        batch_size="auto",
+        **options,
+    ) -> str:
         """Run one model's job; `together`: those that it may do as well."""
         tables.write(self.folder / "clips.tsv", rows or self.rows)
         others = [
@@ -209,7 +221,7 @@ class Shard:
             + ["--ticket", str(self.folder / "ticket.json")]
             + ["--manifest", str(self.folder / model / "00000.tsv")]
             + ["--options", json.dumps(OPTIONS | options)]
-            + ["--together", json.dumps(others)]
+            + ["--together", json.dumps(others), "--batch-size", str(batch_size)]
         )
         return capsys.readouterr().out
 
@@ -251,6 +263,56 @@ def test_a_lost_file_of_features_is_made_again(tmp_path, capsys):
     (tmp_path / "features/00000.h5").unlink()
     assert "3 to do, 0 done before" in shard.run(capsys)
     assert sorted(shard.features) == ["v0", "v1", "v2"]
+
+
+def broken_from(frame: int, monkeypatch) -> None:
+    """Let every video break off at a frame, and every window be a part of its own."""
+
+    def read(video, numbers):
+        if numbers[-1] >= frame:
+            raise Failure("corrupt", "broken off")
+        return whole(video, numbers)
+
+    whole = decoding.Frames.read
+    monkeypatch.setattr(decoding.Frames, "read", read)
+    monkeypatch.setattr(outputs, "PART_BYTES", 1)
+
+
+def test_of_a_video_that_breaks_off_nothing_is_kept(tmp_path, capsys, monkeypatch):
+    shard = Shard(tmp_path)
+    with monkeypatch.context() as patch:
+        broken_from(10, patch)
+        shard.run(capsys, shard.rows[:1], batch_size=1)
+    assert shard.features == {}
+    (row,) = tables.read(tmp_path / "features/00000.tsv")
+    assert (row.status, row.message) == ("corrupt", "broken off")
+    assert not (tmp_path / "features/00000").exists()
+
+
+def test_what_a_killed_job_has_of_a_video_is_not_taken_for_all_of_it(tmp_path, capsys):
+    shard = Shard(tmp_path)
+    shard.run(capsys, shard.rows[:2])
+    key = tables.read(tmp_path / "features/00000.tsv")[0].key
+    parts = ShardStore(Job("", Path(), tmp_path / "features/00000.tsv", {}))
+    arrays = {"features": np.zeros((1, 512), np.float32)}
+    parts.add(replace(shard.rows[0], key=key), Part(arrays, {"features": 2}, False))
+    (tmp_path / "features/00000.h5").unlink()
+    assert "2 to do, 0 done before" in shard.run(capsys, shard.rows[:2])
+    assert shard.features["v0"]["features"].any(axis=1).all()
+    assert not (tmp_path / "features/00000").exists()
+
+
+def test_at_a_prompt_too(videos, tmp_path, capsys, monkeypatch):
+    broken_from(20, monkeypatch)
+    arguments = ["--model", MODEL, "--checkpoint", "random", "--batch-size", "1"]
+    arguments += ["--stack", "8", "--output", str(tmp_path / "made.h5")]
+    with pytest.raises(SystemExit) as stopped:
+        extract_features.main(
+            [*arguments, *(str(videos / name) for name in ("a.mp4", "b.mkv"))]
+        )
+    assert stopped.value.code == 1
+    assert "a.mp4: corrupt: broken off" in capsys.readouterr().err
+    assert FeatureStore(tmp_path / "made.h5").ids == ["b.mkv"]
 
 
 def test_fused_models_are_done_together_and_tracked_apart(tmp_path, capsys):

@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -12,6 +13,7 @@ from torch import nn
 
 import models
 from models.cards.base import Feature, Resize
+from models.chunks import Field
 from models.sampling import uniform_twice
 from models.transforms import resize
 from models.views import views
@@ -19,6 +21,7 @@ from models.zoo import Extractor
 from scripts.common.decoding import Frames, read_windows
 from scripts.common.extraction import Machine, Settings, extract
 from scripts.common.networks import clips_that_fit
+from scripts.common.parts import joined
 from scripts.common.stopwatch import Stopwatch
 from scripts.common.tables import Failure, Row
 from scripts.common.windows import Sampling, Unsuited
@@ -49,7 +52,7 @@ def run(
 ) -> dict[str, dict | Failure]:
     runs = {"one": (Extractor(CARD, network(), "none"), settings(**changes))}
     tasks = [(row, ("one",)) for row in rows]
-    results = extract(tasks, runs, Machine(threads=threads))
+    results = joined(extract(tasks, runs, Machine(threads=threads)))
     return {row.id: result for _, row, result in results}
 
 
@@ -202,7 +205,8 @@ def test_frames_in_bgr_reach_the_network_so(rows):
     tasks = [(rows[0], ("one", "two"))]
     rgb = Extractor(CARD, Average(), "none")
     runs = {"one": (rgb, settings()), "two": (bgr, settings())}
-    found = {name: out["features"] for name, _, out in extract(tasks, runs, Machine())}
+    results = joined(extract(tasks, runs, Machine()))
+    found = {name: out["features"] for name, _, out in results}
     colours = found["one"].reshape(-1, 3, 4)
     np.testing.assert_array_equal(found["two"].reshape(-1, 3, 4), colours[:, ::-1])
 
@@ -221,7 +225,7 @@ def many(rows: list[Row], names, threads: int = 2) -> dict:
         for name in names
     }
     tasks = [(row, tuple(names)) for row in rows]
-    results = extract(tasks, runs, Machine(threads=threads))
+    results = joined(extract(tasks, runs, Machine(threads=threads)))
     return {(name, row.id): result for name, row, result in results}
 
 
@@ -279,7 +283,8 @@ def test_a_whole_video_in_pieces_equals_one_pass(tmp_path):
     sampling = Sampling(None, 1, 1, "drop", fps=25)
     row = Row("a", path=str(tmp_path / "a.mp4"), start=100.0)
     run = (extractor, Settings(sampling, names, batch_size=1))
-    ((_, _, arrays),) = extract([(row, ("i3d",))], {"i3d": run}, Machine())
+    results = extract([(row, ("i3d",))], {"i3d": run}, Machine())
+    ((_, _, arrays),) = joined(results)
     for name in names:
         one = once[name].numpy()
         found = arrays[name] if name in ("features", "logits") else arrays[name][None]
@@ -334,7 +339,7 @@ def test_steps_in_time_have_times(rows):
         features={**CARD.features, "fc": Feature(3, "mean colours", ("time",))},
     )
     runs = {"one": (Extractor(card, Steps(), "none"), settings(features=("fc",)))}
-    ((_, _, arrays),) = extract([(rows[0], ("one",))], runs, Machine())
+    ((_, _, arrays),) = joined(extract([(rows[0], ("one",))], runs, Machine()))
     assert arrays["fc"].shape == (3, 2, 3)
     expected = [[[0, 0.08], [0.08, 0.16]], [[0.16, 0.24], [0.24, 0.32]]]
     np.testing.assert_allclose(arrays["step_timestamps"][:2], expected)
@@ -351,6 +356,57 @@ def test_where_the_time_goes_is_told(rows, tmp_path):
     assert figures.split("\t")[head.split("\t").index("windows")] == "14"
 
 
+class Steps(nn.Module):
+    """Means of colours over pairs of frames, as an I3D has its features in time."""
+
+    field = Field(stride=2, before=0, after=1)
+
+    def steps(self, frames: int) -> int:
+        return frames // 2
+
+    def forward(self, clips):
+        fc = clips.mean(dim=(3, 4)).unfold(2, 2, 2).mean(dim=3).transpose(1, 2)
+        return {"features": fc.mean(dim=1), "fc": fc}
+
+
+STEPS = replace(
+    CARD,
+    frames=4,
+    features={
+        **CARD.features,
+        "features": Feature(3, "mean of all"),
+        "fc": Feature(3, "mean colours", ("time",)),
+    },
+)
+
+
+@pytest.mark.parametrize("stack", [4, None])
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_arrays_that_come_in_parts_are_those_that_come_whole(
+    rows, monkeypatch, stack, dtype
+):
+    chosen = Settings(
+        Sampling(stack, 1, 4, "last"), ("features", "fc"), dtype=dtype, batch_size=1
+    )
+    runs = {"one": (Extractor(STEPS, Steps(), "none"), chosen)}
+
+    def parts() -> list:
+        return list(extract([(row, ("one",)) for row in rows], runs, Machine()))
+
+    whole = {row.id: part.arrays for _, row, part in parts()}
+    monkeypatch.setattr("scripts.common.outputs.PART_BYTES", 1)
+    found = parts()
+    assert len(found) > len(rows)
+    assert sum(part.is_last for _, _, part in found) == len(rows)
+    for _, row, arrays in joined(found):
+        assert arrays.keys() == whole[row.id].keys()
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(array, whole[row.id][name], strict=True)
+    for _, row, part in found:
+        for name in part.arrays:
+            assert part.rows[name] == len(whole[row.id][name])
+
+
 PEAK = """
 import resource, sys
 from tests.test_extraction import Row, Sampling, run
@@ -360,10 +416,47 @@ for path in sys.argv[1:]:
 """
 
 
+def peaks(program: str, *arguments) -> list[int]:
+    """Return what a program says of the memory that it has needed so far, in kB."""
+    command = [sys.executable, "-c", program, *arguments]
+    return list(map(int, subprocess.check_output(command, cwd=ROOT).split()))
+
+
 def test_memory_does_not_grow_with_the_length_of_a_video(tmp_path):
     for seconds in (4, 40):
         make_video(tmp_path / f"{seconds}.mp4", seconds, fps=25, size="320x240")
-    command = [sys.executable, "-c", PEAK, tmp_path / "4.mp4", tmp_path / "40.mp4"]
-    short, long = map(int, subprocess.check_output(command, cwd=ROOT).split())
+    short, long = peaks(PEAK, tmp_path / "4.mp4", tmp_path / "40.mp4")
     # All frames of the long one would take 230,400 kB, its windows four times that.
     assert long - short < 100_000
+
+
+WIDE = """
+import resource, sys
+from pathlib import Path
+from tests.test_extraction import *
+from scripts.common.feature_shards import ShardStore
+from scripts.common.runner import Job
+
+class Wide(nn.Module):
+    def forward(self, clips):
+        return {"features": clips.mean(dim=(3, 4)).flatten(1).repeat(1, 12_000)}
+
+for path in map(Path, sys.argv[1:]):
+    store = ShardStore(Job("extract_features", path, path.with_suffix(".tsv"), {}))
+    runs = {"one": (Extractor(CARD, Wide(), "none"), settings())}
+    rows = [Row(path.name, path=str(path))]
+    for _, row, part in extract([(rows[0], ("one",))], runs, Machine()):
+        done = store.add(row, part)
+    store.merge([done], {"model": "", "weights": ""})
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_memory_does_not_grow_with_the_features_of_a_video(tmp_path):
+    for seconds in (4, 64):
+        make_video(tmp_path / f"{seconds}.mp4", seconds, fps=25, size="64x48")
+    short, long = peaks(WIDE, tmp_path / "4.mp4", tmp_path / "64.mp4")
+    features = h5py.File(tmp_path / "64.h5")["64.mp4/features"]
+    assert features.shape == (400, 144_000)  # 230,400 kB
+    assert features[-1, 0] != 0
+    assert long - short < 60_000

@@ -126,7 +126,8 @@ class Tree:
             row = self.row(video, *before)
             if row.ok:
                 rng = np.random.default_rng(place)
-                values = {"features": rng.random((1 + place % 3, 8)), "logits": [[0.0]]}
+                values = {"features": rng.random((1 + place % 3, 8))}
+                values["logits"] = np.zeros((1, 1))
                 values["timestamps"] = np.zeros((1 + place % 3, 2))
                 part = self.root / f"{place}.h5"
                 store.write_part(part, video.id, "k", values | (arrays or {}))

@@ -2,7 +2,7 @@
 
 videos -> decode workers: frames, uint8, each once -> bounded queue -> device:
 resize and crop, each frame once -> windows -> batches of whatever videos -> network
--> back while the next batch is computed -> arrays of each video once it is whole
+-> back while the next batch is computed -> arrays of each video, part by part
 """
 
 import contextlib
@@ -23,7 +23,8 @@ from scripts.common import clips, networks
 from scripts.common.clips import Clip
 from scripts.common.decoding import Piece, read_pieces
 from scripts.common.networks import Network
-from scripts.common.outputs import Arrays, computed, joined
+from scripts.common.outputs import VideoOutputs, computed
+from scripts.common.parts import Part
 from scripts.common.stopwatch import Stopwatch
 from scripts.common.tables import Failure, Row
 from scripts.common.windows import Sampling
@@ -76,10 +77,11 @@ def extract(
     runs: Mapping[str, tuple[models.Extractor, Settings]],
     machine: Machine,
     stopwatch: Stopwatch | None = None,
-) -> Iterator[tuple[str, Row, Arrays | Failure]]:
-    """Yield, by model and video, the arrays or the reason why there are none.
+) -> Iterator[tuple[str, Row, Part | Failure]]:
+    """Yield, by model and video, its arrays part by part, or why there are none.
 
-    A video is decoded once for all models that take the same frames per second.
+    A video is decoded once for all models that take the same frames per second. Parts
+    of several videos may take turns; a failure ends a video whose first parts are out.
 
     Args:
         tasks: videos; `path` is what is decoded, `start` shifts the timestamps, which
@@ -103,10 +105,9 @@ def extract(
 class _Video:
     """One video on its way through one network."""
 
-    def __init__(self, row: Row, cut: Iterator[Clip], fps: float):
-        self.row, self.fps = row, fps
-        self.done: list[tuple[Clip, networks.Outputs]] = []
-        self.given = 0
+    def __init__(self, row: Row, cut: Iterator[Clip], outputs: VideoOutputs):
+        self.row = row
+        self._outputs, self._under_way = outputs, 0
         self._cut, self._next = cut, next(cut)
         self._held: dict[int, Tensor] = {}
 
@@ -115,7 +116,7 @@ class _Video:
         self._held.update(zip(numbers, frames, strict=True))
         while self._next and max(self._next.numbers) in self._held:
             clip, self._next = self._next, next(self._cut, None)
-            self.given += 1
+            self._under_way += 1
             yield clip, [self._held[number] for number in clip.numbers]
             first = self._next.start if self._next else math.inf
             for number in [number for number in self._held if number < first]:
@@ -126,10 +127,10 @@ class _Video:
         """Tell whether no more frames are needed."""
         return self._next is None
 
-    @property
-    def is_done(self) -> bool:
-        """Tell whether all outputs are there."""
-        return self.is_read and len(self.done) == self.given
+    def take(self, clip: Clip, outputs: networks.Outputs) -> Part | None:
+        """Take what the network gave for a clip; return what is to be written now."""
+        self._under_way -= 1
+        return self._outputs.add(clip, outputs, self.is_read and not self._under_way)
 
 
 class _Engine:
@@ -153,7 +154,7 @@ class _Engine:
         # By video, the models that need more of its frames.
         self._reading: dict[str, set[str]] = {}
 
-    def run(self, items) -> Iterator[tuple[str, Row, Arrays | Failure]]:
+    def run(self, items) -> Iterator[tuple[str, Row, Part | Failure]]:
         """Yield results of what `_decoded` yields."""
         items = self._stopwatch.waiting("wait for frames", items)
         for (row, names), item in items:
@@ -184,7 +185,16 @@ class _Engine:
             settings.batch_size,
             settings.crops,
         )
-        return _Video(row, cut, piece.fps)
+        outputs = VideoOutputs(
+            settings.features,
+            extractor,
+            settings.sampling,
+            piece.count,
+            piece.fps,
+            row.start or 0,
+            settings.crops,
+        )
+        return _Video(row, cut, outputs)
 
     def _advance(self, row: Row, piece: Piece) -> Iterator:
         """Give a video's next frames to the networks; yield what is finished."""
@@ -213,26 +223,17 @@ class _Engine:
                 yield from self._finished(name, results)
 
     def _finished(self, name: str, results: Iterator) -> Iterator:
-        """Yield the videos that are whole by what a network gives back."""
-        settings = self._settings[name]
+        """Yield the parts that are ready by what a network gives back."""
+        dtype = self._settings[name].dtype
         for (video, clip), outputs in self._stopwatch.waiting("network", results):
             self._stopwatch.windows += 1
-            kept = {key: out.astype(settings.dtype) for key, out in outputs.items()}
-            video.done.append((clip, kept))
-            if video.is_done:
-                del self._videos[name, video.row.id]
-                yield (
-                    name,
-                    video.row,
-                    joined(
-                        video.done,
-                        settings.features,
-                        self._networks[name].extractor,
-                        settings.sampling,
-                        video.fps,
-                        video.row.start or 0,
-                    ),
-                )
+            kept = {key: out.astype(dtype) for key, out in outputs.items()}
+            part = video.take(clip, kept)
+            # What is left of a video that has failed in the meantime is of no use.
+            if part and self._videos.get((name, video.row.id)) is video:
+                if part.is_last:
+                    del self._videos[name, video.row.id]
+                yield name, video.row, part
 
 
 def _look(card: models.Card, crops: int) -> tuple:

@@ -12,6 +12,7 @@ from pathlib import Path
 from scripts.common import features, journal, runner, store, tables
 from scripts.common.features import Model
 from scripts.common.ids import slug
+from scripts.common.parts import Part, PartFile
 from scripts.common.runner import Job
 from scripts.common.stopwatch import Stopwatch
 from scripts.common.tables import Failure, Row
@@ -24,6 +25,7 @@ class ShardStore:
         """Nothing is read yet: another job may still hold the shard."""
         self.path = job.manifest.with_suffix(".h5")
         self.parts = job.folder
+        self._begun: dict[str, PartFile] = {}
 
     @cached_property
     def _keys(self) -> dict[str, str]:
@@ -33,10 +35,27 @@ class ShardStore:
         """Return where a video's own file is kept until the shard is done."""
         return self.parts / f"{slug(row.id)}-{row.key}.h5"
 
-    def add(self, row: Row, arrays: dict) -> Row:
-        """Keep a video's arrays and return its finished row."""
-        size = store.write_part(self.part(row), row.id, row.key, arrays)
+    def add(self, row: Row, result: Part | Failure) -> Row | None:
+        """Keep what there is of a video; return its finished row at the end of it."""
+        if isinstance(result, Failure):
+            self._discard(row.id)
+            return row.failed(result.reason, str(result))
+        if row.id not in self._begun:
+            self._begun[row.id] = PartFile(self.part(row), row.id, row.key)
+        self._begun[row.id].add(result)
+        if not result.is_last:
+            return None
+        size = self._begun.pop(row.id).finish()
         return replace(row, path=str(self.path), bytes=size)
+
+    def discard(self) -> None:
+        """Drop what is there of videos that are not whole."""
+        for video_id in list(self._begun):
+            self._discard(video_id)
+
+    def _discard(self, video_id: str) -> None:
+        if video_id in self._begun:
+            self._begun.pop(video_id).discard()
 
     def holds(self, row: Row) -> bool:
         """Tell whether a finished row's arrays are there."""
@@ -90,10 +109,8 @@ class Shard:
         """Tell whether a video of the table is to be worked on: here, each."""
         return True
 
-    def keep(self, row: Row, result: dict | Failure) -> Row:
-        """Keep the result of a row, which bears its key; return the finished row."""
-        if isinstance(result, Failure):
-            return row.failed(result.reason, str(result))
+    def keep(self, row: Row, result: Part | Failure) -> Row | None:
+        """Keep what there is of a row, which bears its key; return it when finished."""
         return self.store.add(row, result)
 
 
@@ -110,14 +127,15 @@ def extract_shard(own: Shard, others: Iterable[Shard] = ()) -> None:
         lacking = {row.id: (row, [own.name]) for row in rows}
         inputs = {row.id: row for row in tables.read(job.table)}
 
-        def keep(name: str, row: Row, result: dict | Failure) -> tuple[str, Row]:
-            stopwatch.videos += 1
+        def keep(name: str, row: Row, result: Part | Failure) -> tuple[str, Row | None]:
             if name != own.name:
                 row = inputs[row.id]
                 row = replace(row, key=shards[name].job.key(row))
             return name, shards[name].keep(row, result)
 
         with contextlib.ExitStack() as stack:
+            for shard in shards.values():
+                stack.callback(shard.store.discard)
             journals = {}
             for other in others:
                 done = journals[other.name] = stack.enter_context(other.opened())
@@ -130,6 +148,9 @@ def extract_shard(own: Shard, others: Iterable[Shard] = ()) -> None:
             asked = {name: shards[name].model for name in shards if name in names}
             results = features.compute(tasks, asked, job.threads, stopwatch)
             for name, row in features.written(results, keep, stopwatch):
+                if row is None:
+                    continue
+                stopwatch.videos += 1
                 if name == own.name:
                     yield row
                 else:

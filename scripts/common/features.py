@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 import models
 from scripts.common import devices
+from scripts.common.parts import Part
 from scripts.common.stopwatch import Stopwatch
 from scripts.common.tables import Failure, Row
 from scripts.common.windows import Sampling
@@ -83,8 +84,8 @@ def compute(
     asked: Mapping[str, Model],
     threads: int,
     stopwatch: Stopwatch,
-) -> Iterator[tuple[str, Row, dict | Failure]]:
-    """Yield, by model and video, the arrays by name or the reason why there are none.
+) -> Iterator[tuple[str, Row, Part | Failure]]:
+    """Yield, by model and video, its arrays part by part, or why there are none.
 
     Args:
         tasks: videos, each with the names of the models to run on it.

@@ -17,9 +17,7 @@ def atomic(target: Path) -> Iterator[Path]:
     The block may make a file or a directory at the path. A directory that stands at the
     target is replaced; on an exception the target stays as it was.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays last, because ffmpeg and others tell the format from it.
-    temporary = target.with_name(f"{TEMPORARY}{os.getpid()}-{target.name}")
+    temporary = temporary_for(target)
     try:
         yield temporary
         if target.is_dir() and temporary.is_dir():
@@ -27,6 +25,13 @@ def atomic(target: Path) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         _remove(temporary)
+
+
+def temporary_for(target: Path) -> Path:
+    """Return the path beside the target under which it is made; make the directory."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix stays last, because ffmpeg and others tell the format from it.
+    return target.with_name(f"{TEMPORARY}{os.getpid()}-{target.name}")
 
 
 def write_text(target: Path, text: str) -> None:

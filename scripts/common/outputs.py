@@ -7,12 +7,11 @@ import numpy as np
 import models
 from scripts.common.clips import Clip, is_in_pieces, step_times
 from scripts.common.networks import Outputs
-from scripts.common.windows import Sampling
+from scripts.common.parts import Part
+from scripts.common.windows import Sampling, window_count
 
-# A video's arrays by feature name, each (windows, …), with `timestamps` (windows, 2)
-# and, where a feature has steps in time, `step_timestamps` (windows, steps, 2). What
-# goes over whole videos has one window; its features in time are (steps, …).
-Arrays = dict[str, np.ndarray]
+# Outputs of a video that wait to be given away; those of a short one all wait.
+PART_BYTES = 8 * 2**20
 
 
 def computed(
@@ -36,46 +35,86 @@ def _steps_of(name: str, card: models.Card) -> str:
     )
 
 
-def joined(
-    done: list[tuple[Clip, Outputs]],
-    names: Sequence[str],
-    extractor: models.Extractor,
-    sampling: Sampling,
-    fps: float,
-    offset: float,
-) -> Arrays:
-    """Return a video's arrays.
+class VideoOutputs:
+    """The outputs of one video on their way to its arrays."""
 
-    done: its clips in order, with their outputs.
-    names: of the features to keep.
-    fps: frames per second at which it was read.
-    offset: where its segment begins in the original video, in seconds.
-    """
-    in_pieces, times = is_in_pieces(sampling), [clip.times for clip, _ in done]
-    if in_pieces:
-        arrays, times = _of_pieces(done, names, extractor.card), times[:1]
-    else:
-        arrays = {name: np.stack([out[name] for _, out in done]) for name in names}
-    timestamps = {"timestamps": np.array(times, dtype=np.float64)}
-    in_time = [n for n in names if "time" in extractor.card.features[n].axes]
-    if in_time:
-        seconds = (1 if in_pieces else sampling.stride) / fps
-        count = arrays[in_time[0]].shape[0 if in_pieces else 1]
-        steps = [step_times(pair, count, extractor, seconds) for pair in times]
-        timestamps["step_timestamps"] = steps[0] if in_pieces else np.stack(steps)
-    return arrays | {name: array + offset for name, array in timestamps.items()}
+    def __init__(
+        self,
+        names: Sequence[str],
+        extractor: models.Extractor,
+        sampling: Sampling,
+        frames: int,
+        fps: float,
+        offset: float,
+        crops: int = 1,
+    ):
+        """Know the video.
 
+        names: of the features to keep.
+        frames, fps: how many it has, at the rate at which it is read.
+        offset: where its segment begins in the original video, in seconds.
+        crops: rows that each window has, one for every crop.
+        """
+        features = extractor.card.features
+        self._names, self._extractor = names, extractor
+        self._in_time = [name for name in names if "time" in features[name].axes]
+        self._sampling, self._frames = sampling, frames
+        self._fps, self._offset, self._crops = fps, offset, crops
+        self._waiting: list[tuple[Clip, Outputs]] = []
+        self._bytes = 0
+        self._sums: dict[str, np.ndarray] = {}
 
-def _of_pieces(
-    done: list[tuple[Clip, Outputs]], names: Sequence[str], card: models.Card
-) -> Arrays:
-    """Return features in time (steps, …), and the means over all steps (1, dim)."""
-    arrays = {}
-    for name in names:
-        steps = _steps_of(name, card)
-        array = np.concatenate([outputs[steps][clip.keep] for clip, outputs in done])
-        if steps != name:
-            mean = array.mean(axis=0, dtype=np.float64, keepdims=True)
-            array = mean.astype(array.dtype)
-        arrays[name] = array
-    return arrays
+    def add(self, clip: Clip, outputs: Outputs, is_last: bool) -> Part | None:
+        """Take the outputs of the next clip; return what is to be written now."""
+        self._waiting.append((clip, outputs))
+        self._bytes += sum(array.nbytes for array in outputs.values())
+        if not is_last and self._bytes < PART_BYTES:
+            return None
+        waiting, self._waiting, self._bytes = self._waiting, [], 0
+        if is_in_pieces(self._sampling):
+            return self._of_pieces(waiting, is_last)
+        return self._of_windows(waiting, is_last)
+
+    def _of_windows(self, waiting: list[tuple[Clip, Outputs]], is_last: bool) -> Part:
+        """Return a row of all arrays for each window."""
+        times = [clip.times for clip, _ in waiting]
+        arrays = {
+            name: np.stack([out[name] for _, out in waiting]) for name in self._names
+        }
+        arrays["timestamps"] = np.array(times, np.float64) + self._offset
+        if self._in_time:
+            count = arrays[self._in_time[0]].shape[1]
+            steps = [self._step_times(pair, count) for pair in times]
+            arrays["step_timestamps"] = np.stack(steps)
+        windows = self._crops * window_count(self._frames, self._sampling)
+        return Part(arrays, dict.fromkeys(arrays, windows), is_last)
+
+    def _of_pieces(self, waiting: list[tuple[Clip, Outputs]], is_last: bool) -> Part:
+        """Return features in time, and at the end the means over all steps."""
+        steps, arrays = self._extractor.network.steps(self._frames), {}
+        for name in self._names:
+            source = _steps_of(name, self._extractor.card)
+            array = np.concatenate([out[source][clip.keep] for clip, out in waiting])
+            if name in self._in_time:
+                arrays[name] = array
+                continue
+            # Step by step, so that the sum does not tell where the parts were cut.
+            before = self._sums.get(name, np.zeros((1, *array.shape[1:])))
+            total = np.concatenate([before, array]).sum(axis=0, keepdims=True)
+            self._sums[name] = total
+            if is_last:
+                arrays[name] = (total / steps).astype(array.dtype)
+        if is_last:
+            times = waiting[-1][0].times
+            arrays["timestamps"] = np.array([times], np.float64) + self._offset
+            if self._in_time:
+                arrays["step_timestamps"] = self._step_times(times, steps)
+        in_time = dict.fromkeys([*self._in_time, "step_timestamps"], steps)
+        rows = {name: in_time.get(name, 1) for name in (*self._names, *arrays)}
+        return Part(arrays, rows, is_last)
+
+    def _step_times(self, times: tuple[float, float], steps: int) -> np.ndarray:
+        """Return where the steps of a window or a video begin and end (steps, 2)."""
+        stride = 1 if is_in_pieces(self._sampling) else self._sampling.stride
+        seconds = stride / self._fps
+        return step_times(times, steps, self._extractor, seconds) + self._offset

@@ -31,13 +31,12 @@ import numpy as np
 
 from scripts.common import files
 from scripts.common.ids import slug, unslug
+from scripts.common.parts import Arrays, PartFile, whole
 
 FORMAT = "reelset features 1"
 LAYOUTS = ("grouped", "flat")
 # Of a flat file: what is read at once to get at one row, and what is written at once.
 CHUNK_BYTES, BLOCK_BYTES = 2**18, 2**25
-
-Arrays = dict[str, np.ndarray]
 
 
 class NotFeatures(ValueError):
@@ -138,22 +137,11 @@ class FeatureStore(Mapping[str, Arrays]):
         return len(self._file["ids"] if self.layout == "flat" else self._file)
 
 
-def write_video(group: h5py.Group, video_id: str, key: str, arrays: Arrays) -> None:
-    """Write one video's arrays into its group of a file."""
-    video = group.create_group(slug(video_id))
-    # HDF5 takes no text that is not Unicode; the name of the group is exact.
-    readable = video_id.encode("utf-8", "replace").decode()
-    video.attrs.update(id=readable, key=key)
-    for name, array in arrays.items():
-        video.create_dataset(name, data=array)
-
-
 def write_part(path: Path, video_id: str, key: str, arrays: Arrays) -> int:
     """Write one video's arrays as a file of its own; return its size in bytes."""
-    with files.atomic(path) as temporary:
-        with h5py.File(temporary, "w") as file:
-            write_video(file, video_id, key, arrays)
-        return temporary.stat().st_size
+    file = PartFile(path, video_id, key)
+    file.add(whole(arrays))
+    return file.finish()
 
 
 def keys(path: Path) -> dict[str, str]:
@@ -203,7 +191,7 @@ def flatten(target: Path, sources: Sources, provenance: dict) -> None:
                     for array_name, data in group.items():
                         if array_name not in columns:
                             columns[array_name] = _Column(file, array_name, data)
-                        columns[array_name].append(data[()])
+                        columns[array_name].append(data)
         offsets = file.create_group("offsets")
         for name, column in columns.items():
             column.flush()
@@ -230,18 +218,20 @@ class _Column:
         self._bytes = 0
         self.offsets = [0]
 
-    def append(self, array: np.ndarray) -> None:
-        self.offsets.append(self.offsets[-1] + len(array))
-        self._waiting.append(array)
-        self._bytes += array.nbytes
-        if self._bytes > BLOCK_BYTES:
-            self.flush()
+    def append(self, data: h5py.Dataset) -> None:
+        self.offsets.append(self.offsets[-1] + len(data))
+        rows = max(1, BLOCK_BYTES * len(data) // max(1, data.nbytes))
+        for begin in range(0, len(data), rows):
+            self._waiting.append(data[begin : begin + rows])
+            self._bytes += self._waiting[-1].nbytes
+            if self._bytes > BLOCK_BYTES:
+                self.flush()
 
     def flush(self) -> None:
         if self._waiting:
-            begin = len(self._data)
-            self._data.resize(self.offsets[-1], axis=0)
-            self._data[begin:] = np.concatenate(self._waiting)
+            block, begin = np.concatenate(self._waiting), len(self._data)
+            self._data.resize(begin + len(block), axis=0)
+            self._data[begin:] = block
             self._waiting, self._bytes = [], 0
 
 

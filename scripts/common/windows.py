@@ -153,6 +153,11 @@ def window_starts(frames: int, sampling: Sampling) -> range | list[int]:
     return starts
 
 
+def window_count(frames: int, sampling: Sampling) -> int:
+    """Return how many windows, or clips over the whole of it, a video has."""
+    return sampling.clips or len(window_starts(frames, sampling))
+
+
 def window_frames(start: int, frames: int, sampling: Sampling) -> list[int]:
     """Return the frame numbers of a window, ascending; the last frame pads."""
     stop = start + sampling.span(frames)
