@@ -37,7 +37,7 @@ def seen(network: nn.Module, picture: torch.Tensor) -> torch.Tensor:
         ("ibm_mini_k400_resnet_18_f8", 2),
         # Zeros beyond the clip's ends reach as far as the kernels of all layers do.
         ("ibm_mini_k400_i3d_resnet_18_f8", 41),
-        ("ibm_mini_k400_s3d_resnet_18_f8", 3),
+        # Not S3D-ResNet, which rectifies where the 2D network adds.
         ("ibm_mini_k400_inception_v1_f8", 2),
         ("ibm_mini_k400_i3d_f8", 61),
         ("ibm_mini_k400_s3d_f8", 3),
