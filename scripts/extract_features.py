@@ -29,20 +29,24 @@ from scripts.common.tables import Failure, Row
 from scripts.common.windows import TAILS, Unsuited
 from scripts.fetch_checkpoint import ticket
 
-# What a person at a prompt can get wrong; anything else is a bug and shows itself.
-USERS_MISTAKES = (
-    models.UnknownModel,
-    models.CheckpointError,
-    models.CheckpointUnavailable,
-    FileNotFoundError,
-    SlugTooLong,
-    store.NotFeatures,
-    Unsuited,
-)
-
-
 # Class lists of which several may be true of one video.
 MULTI_LABEL = frozenset({"ava", "charades"})
+
+
+def users_mistakes() -> tuple[type[Exception], ...]:
+    """Return what a person at a prompt can get wrong; anything else is a bug.
+
+    Asked for when something is wrong: naming the errors of checkpoints imports torch.
+    """
+    return (
+        models.UnknownModel,
+        models.CheckpointError,
+        models.CheckpointUnavailable,
+        FileNotFoundError,
+        SlugTooLong,
+        store.NotFeatures,
+        Unsuited,
+    )
 
 
 def named(paths: list[Path]) -> list[Row]:
@@ -231,7 +235,7 @@ def main(argv: list[str] | None = None) -> None:
         arguments = parser().parse_args(argv)
         try:
             sys.exit(extract_videos(arguments))
-        except USERS_MISTAKES as error:
+        except users_mistakes() as error:
             sys.exit(f"error: {error}")
     shard_parser = cli.command("extract_features", __doc__)
     runner.add_job_arguments(shard_parser)

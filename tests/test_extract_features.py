@@ -195,16 +195,10 @@ class Shard:
         ticket = {"model": MODEL, "file": None, "weights": "random, seed 0"}
         (folder / "ticket.json").write_text(json.dumps(ticket))
 
-    def run(
-        self,
-        capsys,
-        rows=None,
-        model="features",
-        together=(),
-        batch_size="auto",
-        **options,
-    ) -> str:
-        """Run one model's job; `together`: those that it may do as well."""
+    def arguments(
+        self, rows=None, model="features", together=(), batch_size="auto", **options
+    ) -> list[str]:
+        """Return one model's command line; `together`: those that it may do as well."""
         tables.write(self.folder / "clips.tsv", rows or self.rows)
         others = [
             {
@@ -216,18 +210,40 @@ class Shard:
             }
             for name, changes in dict(together).items()
         ]
-        extract_features.main(
-            ["--table", str(self.folder / "clips.tsv")]
-            + ["--ticket", str(self.folder / "ticket.json")]
-            + ["--manifest", str(self.folder / model / "00000.tsv")]
-            + ["--options", json.dumps(OPTIONS | options)]
-            + ["--together", json.dumps(others), "--batch-size", str(batch_size)]
-        )
+        return [
+            *("--table", str(self.folder / "clips.tsv")),
+            *("--ticket", str(self.folder / "ticket.json")),
+            *("--manifest", str(self.folder / model / "00000.tsv")),
+            *("--options", json.dumps(OPTIONS | options)),
+            *("--together", json.dumps(others), "--batch-size", str(batch_size)),
+        ]
+
+    def run(self, capsys, rows=None, **job) -> str:
+        """Run one model's job; return what it prints."""
+        extract_features.main(self.arguments(rows, **job))
         return capsys.readouterr().out
 
     @property
     def features(self) -> dict:
         return dict(store.read(self.folder / "features/00000.h5"))
+
+
+AGAIN = """
+import json, sys
+from scripts import extract_features
+extract_features.main(json.loads(sys.argv[1]))
+sys.exit("torch" in sys.modules)
+"""
+
+
+def test_a_shard_that_is_done_does_not_wait_for_torch(tmp_path, capsys):
+    shard = Shard(tmp_path)
+    shard.run(capsys, shard.rows[:1])
+    again = shard.arguments(shard.rows[:1])
+    command = [sys.executable, "-c", AGAIN, json.dumps(again)]
+    output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert "0 to do, 1 done before" in output.stdout
+    assert output.returncode == 0, output.stderr
 
 
 def test_a_shard_is_done_once_and_added_to(tmp_path, capsys):

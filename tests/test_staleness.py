@@ -1,5 +1,10 @@
 """Only what a change makes stale runs again."""
 
+import shutil
+
+import numpy as np
+
+from scripts.common import store
 from tests.projects import Project, make_video
 
 REPORT = {"summarise_dataset/small", "check_failures/small"}
@@ -40,6 +45,39 @@ def test_a_models_stack_concerns_this_model_alone(built):
     change(built, "models", "first", "stack", to=12)
     expected = {"extract_features": 2, "aggregate_features": 1}
     assert built.planned("features") == expected | {"features": 1, "total": 4}
+
+
+def features(project: Project, model: str) -> dict:
+    path = project.folder / f"results/small/features/{model}.h5"
+    return {
+        (video, name): array
+        for video, arrays in store.read(path)
+        for name, array in arrays.items()
+    }
+
+
+def test_fused_models_give_what_each_gives_alone_and_are_stale_apart(built):
+    apart = {model: features(built, model) for model in ("first", "second")}
+    shutil.rmtree(built.folder / "results/small/features")
+    for model in apart:
+        change(built, "models", model, "fused", to=True)
+    assert built.executed("features") == of_model("first") | of_model("second")
+    logs = [
+        built.log(f"extract_features/small.{model}.{shard}")
+        for model in apart
+        for shard in BOTH
+    ]
+    assert sorted(" 0 to do" in log for log in logs) == [False, False, True, True]
+    for model, expected in apart.items():
+        found = features(built, model)
+        assert found.keys() == expected.keys()
+        for key, array in found.items():
+            # Which windows share a batch depends on timing, and the last bits on that.
+            np.testing.assert_allclose(array, expected[key], rtol=1e-4, atol=1e-4)
+    before = built.products("features/first")
+    change(built, "models", "second", "stride", to=2)
+    assert built.executed("features") == of_model("second")
+    assert built.products("features/first") == before
 
 
 def test_the_frame_rate_of_an_encoding_concerns_all_after_it(built):

@@ -124,7 +124,7 @@ def compute(
         yield from extraction.extract(tasks, runs, machine, stopwatch)
 
 
-def extractor_of(model: Model) -> models.Extractor:
+def extractor_of(model: Model) -> "models.Extractor":
     """Return the network of a model, which takes crops of the size of its views."""
     extractor = models.create(model.options["model"], model.checkpoint)
     size = views_of(model.options)["size"]
