@@ -37,7 +37,7 @@ every_dataset = pytest.mark.parametrize("dataset", MAKERS)
 def unpacked(archive: Path | list[Path], folder: Path) -> list:
     """Unpack an archive, or the parts of one; return its rows."""
     parts = archive if isinstance(archive, list) else [archive]
-    rows = unpack_archive.unpack(parts, folder / "archive.tsv", 2, 10**9)
+    rows = unpack_archive.unpack(parts, folder / "archive.tsv", 10**9)
     assert all(row.ok for row in rows)
     return rows
 

@@ -68,7 +68,7 @@ def unpack(data, folder, name="videos.bin", max_bytes=10**9):
 
 def unpack_parts(paths, manifest, max_bytes=10**9):
     """Unpack an archive in parts; return its rows by id, after the same checks."""
-    rows = unpack_archive.unpack(paths, manifest, 2, max_bytes)
+    rows = unpack_archive.unpack(paths, manifest, max_bytes)
     assert tables.read(manifest) == rows
     check_tree(rows, manifest)
     return {row.id: row for row in rows}
@@ -95,6 +95,12 @@ def check_tree(rows, manifest):
 
 def content(rows):
     return {row.id: Path(row.path).read_bytes() for row in rows.values() if row.ok}
+
+
+def mtimes(root):
+    """Return when each file below a folder was written, by its path there."""
+    files = (path for path in root.rglob("*") if path.is_file())
+    return {path.relative_to(root): path.stat().st_mtime_ns for path in files}
 
 
 def noise(size, seed):

@@ -85,13 +85,11 @@ class Content:
         member: whose content it is.
         chunks: yields it piece by piece. Raises Failure, `bad_member`, when it cannot
             be read, and OSError when the disk failed, not the archive.
-        keeps: it can also be read when the archive has gone on to other members.
         file: where it lies already and is to be moved from, or None.
     """
 
     member: Member
     chunks: Callable[[], Iterator[bytes]]
-    keeps: bool = True
     file: Path | None = None
 
 
@@ -107,11 +105,11 @@ class Archive(ABC):
     """
 
     listed = True
+    position = 0
 
     def __init__(self):
         self.members: list[Member] = []
         self.damage = ""
-        self.position = 0
 
     def __enter__(self):
         return self

@@ -33,6 +33,10 @@ DECOMPRESSORS = {
     "zst": zstd.ZstdFile,
 }
 
+# Where a header has its fields.
+_NAME, _SIZE, _CHECKSUM = slice(0, 100), slice(124, 136), slice(148, 156)
+_TYPE, _PREFIX = slice(156, 157), slice(345, 500)
+
 
 class Tar(Archive):
     """A tar, plain or compressed as a whole; read once, from beginning to end."""
@@ -50,7 +54,9 @@ class Tar(Archive):
             if decompressor:
                 inside = self._opened.enter_context(decompressor(self._file))
                 self._stream = _Forward(inside, skips=False)
-            self._tar = tarfile.open(fileobj=self._stream, mode="r:")  # noqa: SIM115
+            self._tar = tarfile.open(  # noqa: SIM115
+                fileobj=self._stream, mode="r:", tarinfo=_Info
+            )
         except (*DAMAGE, OSError) as error:
             beginning = _beginning(source)
             self._opened.close()
@@ -61,6 +67,10 @@ class Tar(Archive):
                 f"{beginning}; get it again"
             ) from error
 
+    @property
+    def position(self) -> int:
+        return self._file.tell()
+
     def contents(self, wanted: Callable[[Member], bool]) -> Iterator[Content]:
         try:
             yield from self._contents(wanted)
@@ -68,18 +78,16 @@ class Tar(Archive):
             self.damage = str(failure)
 
     def _contents(self, wanted: Callable[[Member], bool]) -> Iterator[Content]:
-        total = 0
+        total, packed = 0, self._source.size
         for info in self._infos():
-            self.position = self._file.tell()
             if info.isdir():
                 continue
             refusal = "" if info.isreg() else "it is a link or a device"
             # Without compression, a member takes its bytes; sparse ones do not.
-            packed = self._source.size
             member = Member(info.name, info.size, packed, None, refusal, info)
             self.members.append(member)
             if wanted(member):
-                yield self._content(member)
+                yield Content(member, partial(self._chunks, member))
             if self.damage:
                 return
             total += info.size
@@ -106,16 +114,6 @@ class Tar(Archive):
                 return
             yield info
 
-    def _content(self, member: Member) -> Content:
-        if member.bytes > CHUNK or member.handle.issparse():
-            return Content(member, partial(self._chunks, member), keeps=False)
-        # Small ones are read at once, so that others can write them meanwhile.
-        try:
-            data = list(self._chunks(member))
-        except Failure as failure:
-            return Content(member, partial(_raise, failure))
-        return Content(member, lambda: iter(data))
-
     def _chunks(self, member: Member) -> Iterator[bytes]:
         sparse = member.handle.issparse()
         source = self._tar.extractfile(member.handle) if sparse else self._stream
@@ -137,6 +135,28 @@ class Tar(Archive):
     def close(self) -> None:
         self._tar.close()
         self._opened.close()
+
+
+class _Info(tarfile.TarInfo):
+    """A header of a tar; that of a plain file is read in a fraction of the time."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> "_Info":
+        if len(buf) != tarfile.BLOCKSIZE or buf[_TYPE] != tarfile.REGTYPE:
+            return super().frombuf(buf, encoding, errors)
+        try:
+            size = int(buf[_SIZE].rstrip(b" \0"), 8)
+            checksum = int(buf[_CHECKSUM].rstrip(b" \0"), 8)
+        except ValueError:
+            return super().frombuf(buf, encoding, errors)
+        # The checksum is made as if its own bytes were eight blanks.
+        if checksum != sum(buf) - sum(buf[_CHECKSUM]) + 8 * ord(" "):
+            return super().frombuf(buf, encoding, errors)
+        name, _, _ = buf[_NAME].partition(b"\0")
+        prefix, _, _ = buf[_PREFIX].partition(b"\0")
+        info = cls((prefix + b"/" + name if prefix else name).decode(encoding, errors))
+        info.size = size
+        return info
 
 
 class _Forward:
@@ -168,10 +188,6 @@ class _Forward:
         while self._position < position:
             if not self.read(min(CHUNK, position - self._position)):
                 return
-
-
-def _raise(failure: Failure) -> Iterator[bytes]:
-    raise failure
 
 
 def _beginning(source: Source) -> str:
