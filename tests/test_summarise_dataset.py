@@ -13,9 +13,10 @@ import pytest
 from PIL import Image
 
 from scripts import build_index, check_failures, summarise_dataset, write_splits
-from scripts.common import pictures, store, summary, tables
+from scripts.common import pictures, report_page, selection, store, summary, tables
 from scripts.common.ids import shard_name, shard_of, slug
 from scripts.common.index import Entry
+from scripts.common.stopwatch import Stopwatch
 from scripts.common.tables import Row
 
 SHARDS = 2
@@ -214,7 +215,7 @@ def test_tiles_count_what_there_is(mixed):
         "failed": "4",
         "of clips": "36.0 s",
         "frames as pictures": "800",
-        "on disk": summarise_dataset.human_size(size),
+        "on disk": report_page.human_size(size),
     }
 
 
@@ -369,6 +370,19 @@ def test_throughput_adds_up_the_jobs_of_the_shards_that_there_are(mixed):
     assert "extract_features/s3d 1" not in text
 
 
+def test_where_the_time_of_extraction_went_is_added_up_over_the_shards(mixed):
+    (path,) = mixed.folders["features"]
+    for shard in ("00000", "00001", "00007"):  # the last is of another time
+        watch = Stopwatch()
+        watch.videos, watch.windows = 2, 30
+        watch.parts = {"load": 1.0, "network": 8.0, "decode": 3.5}
+        watch._start -= 10
+        watch.record(path.with_suffix("") / f"{shard}.times.tsv", models="c3d + s3d")
+    text = text_of(mixed.report())
+    assert "c3d + s3d 2 4 60 3 load 10 %, wait for frames 0 %," in text
+    assert "network 80 %, other 10 % meanwhile: decode 7.0 s, write 0.0 s" in text
+
+
 def test_features_that_are_not_finite_are_named(tmp_path):
     tree = Tree(tmp_path, [Fake(f"{n}.mp4") for n in range(4)]).add_clips()
     tree.add_features(arrays={"features": np.full((2, 8), np.nan)})
@@ -406,16 +420,16 @@ def test_frames_that_are_gone_leave_a_gap_and_no_error(mixed):
 
 def test_videos_are_spread_over_the_classes():
     by_class = {f"c{n:02d}": [f"c{n:02d}/{m}" for m in range(9)] for n in range(30)}
-    chosen = summary.spread(by_class, 12)
+    chosen = selection.spread(by_class, 12)
     assert len({video.partition("/")[0] for video in chosen}) == 12
     by_class = {"a": ["a1", "a2", "a3", "a4"], "b": ["b1"], "c": ["c2", "c1"]}
-    assert summary.spread(by_class, 6) == ["a1", "a2", "a3", "b1", "c1", "c2"]
+    assert selection.spread(by_class, 6) == ["a1", "a2", "a3", "b1", "c1", "c2"]
 
 
 def test_bars_of_classes_add_up_to_the_class():
     totals = Counter(run=10, walk=12, sit=1)
     by_split = Counter({("run", "train"): 6, ("run", "test"): 3, ("walk", "test"): 12})
-    splits, bars = summarise_dataset.class_bars(totals, by_split, most=2)
+    splits, bars = report_page.class_bars(totals, by_split, most=2)
     assert splits == ["train", "test", "in no list"]
     assert [(bar.label, bar.parts) for bar in bars] == [
         ("walk", (0, 12, 0)),
@@ -426,8 +440,8 @@ def test_bars_of_classes_add_up_to_the_class():
 def test_more_splits_than_colours_are_not_lost():
     totals = Counter(run=9)
     by_split = Counter({("run", f"s{n}"): 1 for n in range(9)})
-    splits, (bar,) = summarise_dataset.class_bars(totals, by_split)
-    assert len(splits) == summarise_dataset.MOST_SPLITS + 1
+    splits, (bar,) = report_page.class_bars(totals, by_split)
+    assert len(splits) == report_page.MOST_SPLITS + 1
     assert sum(bar.parts) == 9
 
 
@@ -436,8 +450,8 @@ def test_features_that_know_the_classes_find_their_neighbours():
         np.array([[1.0, 0], [0.9, 0], [0, 1.0], [0, 0.9], [5, 5]])
     )
     labels = ["a", "a", "b", "b", "alone"]
-    assert summarise_dataset.neighbours(vectors, labels) == (4, 4, 1.0)
-    assert summarise_dataset.neighbours(vectors, [""] * 5) is None
+    assert report_page.neighbours(vectors, labels) == (4, 4, 1.0)
+    assert report_page.neighbours(vectors, [""] * 5) is None
 
 
 @pytest.mark.parametrize("whole", [True, False])

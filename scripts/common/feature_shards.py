@@ -121,6 +121,7 @@ def extract_shard(own: Shard, others: Iterable[Shard] = ()) -> None:
     jobs find it done; each model's table is made by its own job alone.
     """
     job, stopwatch = own.job, Stopwatch()
+    ran: set[str] = set()
     shards = {shard.name: shard for shard in (own, *others)}
 
     def process(rows: Iterable[Row]) -> Iterator[Row]:
@@ -144,8 +145,8 @@ def extract_shard(own: Shard, others: Iterable[Shard] = ()) -> None:
                 ):
                     lacking.setdefault(row.id, (row, []))[1].append(other.name)
             tasks = [(row, tuple(names)) for row, names in lacking.values()]
-            names = {name for _, names in tasks for name in names}
-            asked = {name: shards[name].model for name in shards if name in names}
+            ran.update(name for _, names in tasks for name in names)
+            asked = {name: shards[name].model for name in shards if name in ran}
             results = features.compute(tasks, asked, job.threads, stopwatch)
             for name, row in features.written(results, keep, stopwatch):
                 if row is None:
@@ -161,7 +162,8 @@ def extract_shard(own: Shard, others: Iterable[Shard] = ()) -> None:
             own.store.merge(rows, features.provenance(job.options))
         if stopwatch.videos:
             print(stopwatch)
-            stopwatch.record(job.manifest.with_suffix(".times.tsv"))
+            times = job.manifest.with_suffix(".times.tsv")
+            stopwatch.record(times, models=" + ".join(sorted(ran)))
 
     with contextlib.ExitStack() as stack:
         if len(shards) > 1:

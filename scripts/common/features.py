@@ -97,15 +97,10 @@ def compute(
         windows.Unsuited: a model cannot take what it would get.
     """
     with devices.own_gpu():
-        # Importing torch takes seconds, and starts CUDA: not before there is a video.
-        from scripts.common import extraction, networks
-
-        device = networks.default_device()
-        on_gpu = {model.options["decoder"] for model in asked.values()} == {"gpu"}
-        machine = extraction.Machine(
-            device, threads, decoder=device if on_gpu else "cpu"
-        )
         with stopwatch.measured("load"):
+            # Importing torch takes seconds, and starts CUDA: not before there is work.
+            from scripts.common import extraction, networks
+
             runs = {
                 name: (
                     extractor_of(model),
@@ -121,6 +116,11 @@ def compute(
                 )
                 for name, model in asked.items()
             }
+        device = networks.default_device()
+        on_gpu = {model.options["decoder"] for model in asked.values()} == {"gpu"}
+        machine = extraction.Machine(
+            device, threads, decoder=device if on_gpu else "cpu"
+        )
         yield from extraction.extract(tasks, runs, machine, stopwatch)
 
 

@@ -6,23 +6,21 @@ are kept in memory.
 
 import csv
 import heapq
-import re
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 
 from scripts.common import store, tables
 from scripts.common.index import LABEL_SEPARATOR
+from scripts.common.selection import compared_videos
 from scripts.common.tables import Row
 
 PER_CLASS = 24  # videos of a class that may be shown, should others have failed
-COMPARED_CLASSES, COMPARED_VIDEOS = 8, 48
 SPLIT_ORDER = ("train", "val", "test", "all")
 
 
@@ -273,45 +271,6 @@ def read_features(
     return features
 
 
-def compared_videos(shown: Iterable[str], samples: dict[str, str]) -> list[str]:
-    """Return the videos whose features are compared, those of a class together."""
-    by_class = grouped(shown, samples)
-    few = {name: by_class[name] for name in evenly(sorted(by_class), COMPARED_CLASSES)}
-    return spread(few, COMPARED_VIDEOS)
-
-
-def grouped(shown: Iterable[str], samples: dict[str, str]) -> dict[str, list[str]]:
-    """Return the shown ids by class, in the order of the samples."""
-    shown, by_class = set(shown), {}
-    for video_id, label in samples.items():
-        if video_id in shown:
-            by_class.setdefault(label, []).append(video_id)
-    return by_class
-
-
-def evenly(names: list, most: int) -> list:
-    """Return at most so many of a list, evenly over it.
-
-    >>> evenly([1, 2, 3, 4, 5, 6], 3)
-    [1, 3, 5]
-    """
-    few = min(most, len(names))
-    return [names[place * len(names) // few] for place in range(few)]
-
-
-def spread(by_class: dict[str, list[str]], most: int) -> list[str]:
-    """Return at most so many videos, as equal in number of each class as can be.
-
-    >>> spread({"a": ["a1", "a2", "a3"], "b": ["b1"]}, 3)
-    ['a1', 'a2', 'b1']
-    """
-    names = evenly(sorted(by_class), most)
-    turns = zip_longest(*(by_class[name] for name in names))
-    chosen = [video_id for turn in turns for video_id in turn if video_id is not None]
-    chosen = set(chosen[:most])
-    return [v for name in names for v in sorted(by_class[name]) if v in chosen]
-
-
 def read_lists(folder: Path) -> Lists:
     """Return what a folder of lists says of itself."""
     records = {record["split"]: record for record in stream(folder / "counts.tsv")}
@@ -322,52 +281,3 @@ def read_lists(folder: Path) -> Lists:
         labels.update({(label, split): int(n) for split, n in record.items()})
     missing = sum(int(record["missing"]) for record in records.values())
     return Lists(folder, splits, labels, missing)
-
-
-@dataclass(frozen=True)
-class Speed:
-    """How long the jobs of a rule took together, and what the largest one needed."""
-
-    title: str
-    jobs: int
-    seconds: float
-    videos: int
-    memory: float
-
-
-def read_speed(title: str, paths: Iterable[Path], videos: int) -> Speed | None:
-    """Add up benchmark files; None where there is not one."""
-    records = [record for path in paths if path.exists() for record in stream(path)]
-    if not records:
-        return None
-    memory = [record["max_rss"] for record in records]
-    numbers = [float(text) for text in memory if re.fullmatch(r"[\d.]+", text)]
-    return Speed(
-        title,
-        len(records),
-        sum(float(record["s"]) for record in records),
-        videos,
-        max(numbers, default=0) * 2**20,
-    )
-
-
-def read_speeds(
-    benchmarks: Path,
-    dataset: str,
-    shards: list[str],
-    total: int,
-    stages: Iterable[Stage],
-) -> list[Speed]:
-    """Return the speed of each stage that has benchmarks, along the chain."""
-    archives = sorted((benchmarks / "unpack_archive").glob(f"{dataset}.*.tsv"))
-    speeds = [
-        read_speed("unpack_archive", archives, total),
-        read_speed(
-            "build_index", [benchmarks / "build_index" / f"{dataset}.tsv"], total
-        ),
-    ]
-    for stage in stages:
-        folder = benchmarks / stage.rule
-        jobs = [folder / f"{dataset}.{stage.name}.{shard}.tsv" for shard in shards]
-        speeds.append(read_speed(stage.title, jobs, stage.videos))
-    return [speed for speed in speeds if speed]
