@@ -21,6 +21,7 @@ include: "rules/lists.smk"
 include: "rules/features.smk"
 include: "rules/aggregate.smk"
 include: "rules/report.smk"
+include: "rules/estimate.smk"
 
 
 # Everything; ends with an error where more videos failed than `max_failed` allows.

@@ -116,6 +116,70 @@ def scaled(**amount):
     return lambda wildcards, attempt: value * attempt
 
 
+def memory(megabytes, a_thread):
+    """Return memory that grows with a job's threads and with each attempt."""
+    return lambda wildcards, threads, attempt: attempt * (
+        megabytes + a_thread * threads
+    )
+
+
+def minutes(seconds, attempt):
+    """Return a job's time limit: half an hour for the start, and its work."""
+    return attempt * (30 + ceil(seconds / 60))
+
+
+@cache
+def loads_in(index, changed):
+    """Return the load of each shard of an index that was last changed then."""
+    return workload.indexed(index)
+
+
+def load_of(wildcards, input):
+    """Return how much a shard's table holds: a manifest says it, else the index."""
+    index = Path(f"results/{wildcards.dataset}/index/shards.tsv")
+    said = workload.noted(Path(input[0]))
+    return said or loads_in(index, index.stat().st_mtime_ns)[wildcards.shard]
+
+
+def frames_in(wildcards, input, encoding):
+    """Return how many frames the clips of a shard have in an encoding."""
+    seconds = load_of(wildcards, input).seconds
+    return seconds * workload.frame_rate(ENCODINGS[encoding])
+
+
+def transcode_minutes(wildcards, input, threads, attempt):
+    """Return the time limit of a shard's encoding."""
+    seconds = workload.transcode_seconds(load_of(wildcards, input))
+    return minutes(seconds / threads, attempt)
+
+
+def dump_minutes(wildcards, input, threads, attempt):
+    """Return the time limit of a shard's frames."""
+    encoding = wildcards.encoding
+    frames = frames_in(wildcards, input, encoding)
+    seconds = workload.dump_seconds(frames, ENCODINGS[encoding]["short_side"])
+    return minutes(seconds / threads, attempt)
+
+
+def flow_minutes(wildcards, input, threads, attempt):
+    """Return the time limit of a shard's flow."""
+    entry = FLOW[wildcards.flow]
+    method, encoding = parameters_of(entry["algorithm"]), entry["encoding"]
+    frames = frames_in(wildcards, input, encoding)
+    side = ENCODINGS[encoding]["short_side"]
+    seconds = workload.flow_seconds(frames, side, method)
+    return minutes(seconds if flow_gpus(wildcards) else seconds / threads, attempt)
+
+
+def feature_minutes(wildcards, input, attempt):
+    """Return the time limit of a shard's features; `stack` may be a word or nothing."""
+    entry = MODELS[wildcards.model]
+    stack, step = entry["stack"], entry["step"]
+    overlap = stack / step if isinstance(stack, int) and step else 1
+    frames = frames_in(wildcards, input, entry["encoding"])
+    return minutes(workload.feature_seconds(frames, overlap), attempt)
+
+
 def videos_folder(wildcards):
     """Return the folder of downloaded videos, where there are any."""
     dataset = wildcards.dataset
@@ -127,3 +191,36 @@ def folders(stage, encodings):
     return lambda wildcards: [
         f"results/{wildcards.dataset}/{stage}/{encoding}" for encoding in encodings
     ]
+
+
+def indexes_at_hand(wildcards):
+    """Return the indexes that are there, or for which no archive has to come first."""
+    return [
+        f"results/{name}/index/shards.tsv"
+        for name, dataset in DATASETS.items()
+        if not originals.archive_entries(dataset)
+        or Path(f"results/{name}/index/shards.tsv").exists()
+    ]
+
+
+def estimate_options(wildcards, input):
+    """Return what decides about the size of the build."""
+    datasets = {
+        name: {
+            "source": (
+                "annotations" if in_place(name) else next(iter(dataset["source"]))
+            ),
+            "shards": dataset["shards"],
+            "expected": dataset["expected"].get("videos"),
+        }
+        for name, dataset in DATASETS.items()
+    }
+    return json.dumps(
+        {
+            "datasets": datasets,
+            "encodings": {name: ENCODINGS[name] for name in NEEDED},
+            "frames": CONFIG["frames"],
+            "flow": FLOW,
+            "models": {name: features_asked(name) for name in MODELS},
+        }
+    )

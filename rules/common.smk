@@ -5,6 +5,7 @@ import logging
 import sys
 from functools import cache
 from itertools import islice
+from math import ceil
 from pathlib import Path
 from shlex import quote
 
@@ -12,7 +13,7 @@ from shlex import quote
 ROOT = Path(str(workflow.current_basedir)).parent
 sys.path.insert(0, str(ROOT))
 
-from scripts.common import originals, preflight
+from scripts.common import originals, preflight, workload
 from scripts.common.config import ConfigError, resolve
 from scripts.common.config.needs import (
     listed_frames,

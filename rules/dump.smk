@@ -15,8 +15,8 @@ rule dump_frames:
         "../envs/media.yaml"
     threads: workers
     resources:
-        mem_mb=scaled(megabytes=2000),
-        runtime=scaled(minutes=120),
+        mem_mb=memory(megabytes=500, a_thread=200),
+        runtime=dump_minutes,
     params:
         options=dump_options,
         retry=retry_of,
@@ -65,8 +65,8 @@ rule compute_flow:
     threads: workers
     resources:
         gpu=flow_gpus,
-        mem_mb=scaled(megabytes=6000),
-        runtime=scaled(minutes=480),
+        mem_mb=memory(megabytes=2000, a_thread=500),
+        runtime=flow_minutes,
     params:
         options=flow_options,
         retry=retry_of,

@@ -40,8 +40,8 @@ rule extract_features:
     threads: workers
     resources:
         gpu=1,
-        mem_mb=scaled(megabytes=12000),
-        runtime=scaled(minutes=240),
+        mem_mb=memory(megabytes=8000, a_thread=500),
+        runtime=feature_minutes,
     params:
         options=feature_options,
         retry=retry_of,

@@ -14,8 +14,8 @@ rule transcode_clips:
         "../envs/media.yaml"
     threads: workers
     resources:
-        mem_mb=scaled(megabytes=4000),
-        runtime=scaled(minutes=240),
+        mem_mb=memory(megabytes=1000, a_thread=400),
+        runtime=transcode_minutes,
     params:
         options=encoding_options,
         retry=retry_of,

@@ -8,7 +8,8 @@ Output: index/videos.tsv   every video with labels, splits, shard and source,
         index/classes.txt  the class names: line n is class n, from 0; in the official
                            order, or sorted where there is none,
         index/counts.tsv   how many videos and classes there are, and were expected,
-        index/shards.tsv   the shards that have videos, with number of rows and sha256,
+        index/shards.tsv   the shards that have videos, with number of rows, sha256,
+                           and seconds and bytes where these are known of all,
         index/shards/<shard>.tsv  the shard tables, each written only if it changed.
 
 A shard table holds what the clips depend on and nothing else, so that new labels or
@@ -22,7 +23,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from scripts.common import addresses, cli, files, tables
+from scripts.common import addresses, cli, files, tables, workload
 from scripts.common.annotations import (
     READERS,
     Annotated,
@@ -197,19 +198,22 @@ def write_index(
         name = shard_name(shard_of(shard_key(entry.row), shards))
         by_shard.setdefault(name, []).append(entry.row)
         shard_by_id[entry.row.id] = name
-    lines = []
+    shard_rows = []
     for name, rows in sorted(by_shard.items()):
         text = tables.render(rows)
         files.write_if_changed(folder / "shards" / f"{name}.tsv", text)
         sha = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-        lines.append(f"{name}\t{len(rows)}\t{sha}\n")
+        _, seconds, size = workload.known_totals(rows)
+        shard_rows.append((name, len(rows), sha, seconds, size))
     for table in (folder / "shards").glob("*.tsv"):
         if table.stem not in by_shard:
             table.unlink()
     files.write_text(folder / "classes.txt", "".join(f"{c}\n" for c in classes))
     files.write_text(folder / "events.tsv", render_events(entries))
     files.write_text(folder / "videos.tsv", render_videos(entries, shard_by_id))
-    files.write_text(folder / "shards.tsv", "shard\trows\tsha256\n" + "".join(lines))
+    header = ("shard", "rows", "sha256", "seconds", "bytes")
+    text = tables.render_records(header, shard_rows)
+    files.write_text(folder / "shards.tsv", text)
     return Counter({name: len(rows) for name, rows in by_shard.items()})
 
 

@@ -137,12 +137,11 @@ def test_every_rule_has_an_environment(rule):
 @pytest.mark.parametrize("rule", rules())
 def test_every_job_of_a_cluster_asks_for_memory_and_time(rule):
     if "localrule: True" not in rules()[rule]:
-        assert re.search(
-            r"^        mem_mb=scaled\(megabytes=\d+\),$", rules()[rule], re.M
-        )
-        assert re.search(
-            r"^        runtime=scaled\(minutes=\d+\),$", rules()[rule], re.M
-        )
+        for resource in (
+            r"mem_mb=(scaled\(megabytes=\d+\)|memory\(megabytes=\d+, a_thread=\d+\))",
+            r"runtime=(scaled\(minutes=\d+\)|[a-z]+_minutes)",
+        ):
+            assert re.search(rf"^        {resource},$", rules()[rule], re.M)
 
 
 def test_retries_are_for_the_profile():

@@ -22,7 +22,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from scripts.common import cli, files, journal, processes, tables
+from scripts.common import cli, files, journal, processes, tables, workload
 from scripts.common.ids import fingerprint
 from scripts.common.progress import Progress
 from scripts.common.tables import Failure, Row
@@ -214,7 +214,8 @@ def run_shard(
         finish(rows)
         done.compact()
         sha = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-        tables.write(job.manifest, rows, f"{job.stage} of table sha256 {sha}")
+        made = workload.load(*workload.known_totals(rows))
+        tables.write(job.manifest, rows, f"{job.stage} of table sha256 {sha}: {made}")
     return rows
 
 

@@ -7,7 +7,7 @@ everything after it. Edits that leave the output as it was do not raise it.
 VERSIONS = {
     "download_file": 1,
     "unpack_archive": 2,
-    "build_index": 2,
+    "build_index": 3,
     "download_videos": 1,
     "transcode_clips": 1,
     "dump_frames": 1,

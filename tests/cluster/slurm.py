@@ -207,6 +207,18 @@ class Slurm:
         parts = [line.split("|", 2) for line in lines]
         return {number: (comment, state) for number, state, comment in parts}
 
+    def limits(self) -> dict[str, list[int]]:
+        """Return the minutes that jobs asked for, in their order, by name."""
+        columns = "JobID:|,TimeLimit:|,Comment:300"
+        limits: dict[str, list[int]] = {}
+        for line in sorted(
+            self.ask("squeue", "-h", "--states=all", "-O", columns).splitlines()
+        ):
+            _, limit, name = line.split("|", 2)
+            *hours, minutes, _ = map(int, limit.strip().split(":"))
+            limits.setdefault(name.strip(), []).append(minutes + 60 * sum(hours))
+        return limits
+
     def queue_after(self, seconds: float) -> list[str]:
         """Return the numbers of the jobs that do not end by themselves in a while."""
         until = time.monotonic() + seconds

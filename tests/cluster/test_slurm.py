@@ -74,6 +74,7 @@ class Story:
         project: the demo, in the end.
         states: how the jobs ended, in their order, by rule and wildcards.
         gpus: when which GPUs were a job's: job, begin, end, numbers; `none` for none.
+        limits: minutes that jobs asked for, in their order, by rule and wildcards.
         seen: when products were first seen finished.
         left: jobs that were not cancelled when Snakemake was interrupted.
     """
@@ -81,6 +82,7 @@ class Story:
     project: OnSlurm
     states: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     gpus: list[tuple[str, float, float, str]] = field(default_factory=list)
+    limits: dict[str, list[int]] = field(default_factory=dict)
     seen: dict[Path, int] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
 
@@ -102,6 +104,7 @@ def story(slurm, tmp_path_factory) -> Story:
     for number in sorted(names, key=int):
         name, state = names[number]
         story.states[name].append(state)
+    story.limits = slurm.limits()
     times = defaultdict(list)
     for number, _, seconds, gpus in slurm.tasks():
         times[names[number][0], number, gpus].append(seconds)
@@ -168,6 +171,13 @@ def test_a_job_that_ends_early_goes_on_where_it_was(story, rule, wildcards, ends
     assert story.states[name] == ends
     from_the_start = " to do, 0 done before" in story.project.log(f"{rule}/{wildcards}")
     assert from_the_start == (len(ends) == 1)
+
+
+def test_a_job_asks_for_the_time_that_its_shard_takes_and_then_for_more(story):
+    # Half an hour and a minute: some ten videos of a few seconds.
+    assert story.limits["rule_compute_flow_wildcards_demo_farneback_00000"] == [31]
+    assert story.limits["rule_extract_features_wildcards_demo_s3d_k400_00000"] == [31]
+    assert story.limits["rule_dump_frames_wildcards_demo_default_00000"] == [31, 62]
 
 
 def test_no_finished_video_is_done_again(story):
