@@ -8,6 +8,8 @@ Output: <manifest without .tsv>/<path inside the archive> for each file in it, a
 A member that is an archive by its suffix and its content is unpacked too, three deep:
 a/b.rar to the directory a/b. Its files have rows in place of its own.
 
+A compressed RAR needs a program: `unar`, or RARLAB's `unrar` where that is not there.
+
 An archive may come from anywhere. A member is refused, and its row says `bad_member`
 and why, when its path would lead out of the directory, when it is a link, a device or
 encrypted, when another member has the same name, or when it is a bomb; and so is one
@@ -93,7 +95,7 @@ def _journal(path: Path, source: Source) -> Journal:
 
 @contextlib.contextmanager
 def _stoppable() -> Iterator[None]:
-    """Let SIGTERM end the job by an exception, so that unar does not outlive it."""
+    """Let SIGTERM end the job by an exception, so that no program outlives it."""
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         yield

@@ -7,6 +7,8 @@ from scripts.common import originals
 
 # The system's package that has a program.
 PACKAGES = {"ffmpeg": "ffmpeg", "ffprobe": "ffmpeg", "unar": "unar"}
+# Does as well.
+ALTERNATIVES = {"unar": "unrar"}
 # The environments of envs/ bring these; conda-forge has no unar.
 BY_CONDA = {"ffmpeg", "ffprobe"}
 
@@ -35,7 +37,7 @@ def missing_programs(programs: list[str]) -> list[str]:
         f" or `brew install {PACKAGES[program]}`"
         + (", or run snakemake with --use-conda" if program in BY_CONDA else "")
         for program in programs
-        if shutil.which(program) is None
+        if not any(map(shutil.which, {program, ALTERNATIVES.get(program, program)}))
     ]
 
 

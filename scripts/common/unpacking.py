@@ -122,7 +122,7 @@ class Unpacking:
         plan: what becomes of the members.
         done: what was unpacked, now or before.
         folder: where they lie until all are there.
-        scratch: a directory on the same disk for what unar makes.
+        scratch: a directory that RAR may make, on the same disk, to unpack into.
         new: ids of what this run has unpacked.
     """
 

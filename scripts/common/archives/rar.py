@@ -1,7 +1,7 @@
-"""RAR: listed and checked by rarfile, unpacked by unar.
+"""RAR: listed by rarfile; what is stored is read here, the rest unpacked by a program.
 
-unar alone reads all of the format's versions, but its exit status tells nothing; what
-comes out is compared with the list.
+unar or RARLAB's unrar: they alone read all of the format's versions. What comes out is
+compared with the list, since unar's exit status tells nothing.
 """
 
 import contextlib
@@ -29,9 +29,11 @@ from scripts.common.archives.base import (
 from scripts.common.archives.source import Source
 from scripts.common.tables import Failure
 
+# Either unpacks; the first that is there is taken.
+PROGRAMS = ("unar", "unrar")
 # More would not fit into one command line.
 INDEXES_AT_A_TIME = 10_000
-# unar may fail at members; so many in a row are looked past to see where it is.
+# A program may fail at members; so many in a row are looked past to see where it is.
 LOOK_AHEAD = 100
 SECONDS_BETWEEN_LOOKS = 0.02
 # What `ulimit -f` counts in.
@@ -39,22 +41,18 @@ BLOCK = 512
 
 
 class Rar(Archive):
-    """A RAR, listed by rarfile and unpacked by unar.
+    """A RAR, listed by rarfile.
 
-    unar takes RAR files beside each other whose names differ in a number for parts of
-    one archive, so it sees this one alone, through a link in a directory of its own.
-    It is given the numbers of the members, since it would also make links, and its exit
-    status says nothing of use. A member is taken over as soon as unar is at another.
+    Members that are stored, as RAR does with what it cannot compress, are read from the
+    file itself. The others are unpacked beside by a program and taken over as soon as
+    it is at another. unar takes RAR files beside each other whose names differ in a
+    number for parts of one archive, so it sees this one alone, through a link in a
+    directory of its own. It is told which members, since it would also make links.
     """
 
     def __init__(self, source: Source, scratch: Path):
         super().__init__()
-        path = source.paths[0]
-        if shutil.which("unar") is None:
-            raise ArchiveError(
-                f"{path}: RAR files need the program unar, which is not installed; get"
-                " it with `apt-get install unar` or `brew install unar`"
-            )
+        self._path = path = source.paths[0]
         self._scratch = scratch.resolve()
         self._plain: set[Path] = set()
         umask = os.umask(0)
@@ -63,7 +61,8 @@ class Rar(Archive):
         directory = self._directory(path)
         self._volumes = [Path(volume).absolute() for volume in directory.volumelist()]
         self._entries = directory.infolist()
-        self._check_end(path)
+        self._check_end()
+        self._file = path.open("rb", buffering=0)
         for position, info in enumerate(self._entries):
             if not info.is_dir():
                 self.members.append(
@@ -99,11 +98,11 @@ class Rar(Archive):
             raise Unreadable(f"{path}: the RAR's directory {cause}; {remedy}")
         return directory
 
-    def _check_end(self, path: Path) -> None:
+    def _check_end(self) -> None:
         # The older format has no end mark that could be missed.
         last = self._entries[-1]
         end = last.data_offset + last.compress_size
-        if len(self._volumes) == 1 and end > path.stat().st_size:
+        if len(self._volumes) == 1 and end > self._path.stat().st_size:
             self.damage = self.damage or "the archive is cut"
 
     @staticmethod
@@ -116,84 +115,137 @@ class Rar(Archive):
 
     def contents(self, wanted: Callable[[Member], bool]) -> Iterator[Content]:
         chosen = [member for member in self.members if wanted(member)]
-        if not chosen:
-            return
-        paths = [self._scratch / "members" / member.name for member in chosen]
-        with self._unar(chosen) as end:
-            at = 0
-            for number, (member, path) in enumerate(zip(chosen, paths, strict=True)):
-                while at <= number and not end.done():
-                    ahead = range(at + 1, min(at + 1 + LOOK_AHEAD, len(paths)))
-                    begun = next((n for n in ahead if os.path.lexists(paths[n])), None)
-                    if begun is None:
-                        time.sleep(SECONDS_BETWEEN_LOOKS)
-                    at = begun or at
-                if end.done():
-                    end.result()
-                yield Content(member, partial(self._chunks, member, path), file=path)
+        packed = [member for member in chosen if not self._is_stored(member)]
+        with self._unpacked(packed) as paths:
+            for member in chosen:
+                if self._is_stored(member):
+                    yield Content(member, partial(self._stored, member))
+                else:
+                    path = next(paths)
+                    chunks = partial(self._written, member, path)
+                    yield Content(member, chunks, file=path)
                 self.position += member.packed
 
-    @contextlib.contextmanager
-    def _unar(self, members: Sequence[Member]) -> Iterator[Future]:
-        """Unpack members beside what the block does; end with it.
+    def _is_stored(self, member: Member) -> bool:
+        info = self._entries[member.handle]
+        plain = info.compress_type == rarfile.RAR_M0 and member.bytes == member.packed
+        return plain and len(self._volumes) == 1
 
-        The result raises ArchiveError where a signal ended unar.
+    def _stored(self, member: Member) -> Iterator[bytes]:
+        """Yield a member's content out of the archive's own file."""
+        info = self._entries[member.handle]
+
+        def pieces() -> Iterator[bytes]:
+            self._file.seek(info.data_offset)
+            left = member.bytes
+            while left and (data := self._file.read(min(left, CHUNK))):
+                left -= len(data)
+                yield data
+
+        yield from _with_digest(info, pieces())
+
+    @contextlib.contextmanager
+    def _unpacked(self, members: Sequence[Member]) -> Iterator[Iterator[Path]]:
+        """Give the members' files as soon as each is whole, while the block goes on.
+
+        Raises:
+            ArchiveError: no program is there, or a signal ended it.
         """
-        source, target = self._scratch / "archive", self._scratch / "members"
-        source.mkdir(parents=True)
-        target.mkdir()
-        for volume in self._volumes:
-            (source / volume.name).symlink_to(volume)
-        # The system ends what writes a larger file than any member may be.
-        most = max(member.bytes for member in members) + CHUNK
-        command = ["sh", "-c", 'ulimit -f "$0"; exec "$@"', str(most // BLOCK)]
-        # Where Linux can see to it, unar does not outlive a killed job.
-        if shutil.which("setpriv"):
-            command += ["setpriv", "--pdeathsig", "KILL"]
-        command += ["unar", "-quiet", "-force-overwrite", "-no-directory"]
-        command += ["-no-recursion", "-forks", "skip", "-output-directory", str(target)]
-        command += ["-indexes", str(source / self._volumes[0].name)]
-        indexes = [str(member.handle) for member in members]
+        if not members:
+            yield iter(())
+            return
+        commands = self._commands(members)
 
         def run() -> None:
-            for first in range(0, len(indexes), INDEXES_AT_A_TIME):
+            for command in commands:
                 try:
-                    processes.run(command + indexes[first : first + INDEXES_AT_A_TIME])
+                    processes.run(command)
                 except Failure as failure:
                     raise ArchiveError(
-                        f"{self._volumes[0]}: {failure}; see whether memory was short,"
-                        " and run again"
+                        f"{self._path}: {failure}; see whether memory was short, and"
+                        " run again"
                     ) from failure
 
         with ThreadPoolExecutor(1) as pool:
             end = pool.submit(run)
             try:
-                yield end
+                yield self._finished(members, end)
             finally:
                 if not end.done():
                     processes.stop_all()
 
-    def _chunks(self, member: Member, path: Path) -> Iterator[bytes]:
+    def _finished(self, members: Sequence[Member], end: Future) -> Iterator[Path]:
+        """Yield each member's path when the program is at a later one, or at its end.
+
+        Where it has failed, there is nothing at the path.
+        """
+        paths = [self._scratch / "members" / member.name for member in members]
+        at = 0
+        for number, path in enumerate(paths):
+            while at <= number and not end.done():
+                ahead = range(at + 1, min(at + 1 + LOOK_AHEAD, len(paths)))
+                begun = next((n for n in ahead if os.path.lexists(paths[n])), None)
+                if begun is None:
+                    time.sleep(SECONDS_BETWEEN_LOOKS)
+                at = begun or at
+            if end.done():
+                end.result()
+            yield path
+
+    def _commands(self, members: Sequence[Member]) -> list[list[str]]:
+        """Return the command lines that unpack members, after making their folders.
+
+        Raises:
+            ArchiveError: no program is there.
+        """
+        program = next(filter(shutil.which, PROGRAMS), None)
+        if program is None:
+            raise ArchiveError(
+                f"{self._path}: a compressed RAR needs the program unar or unrar, and"
+                " neither is installed; get one with `apt-get install unar` or"
+                " `brew install unar`"
+            )
+        source, target = self._scratch / "archive", self._scratch / "members"
+        source.mkdir(parents=True)
+        target.mkdir()
+        for volume in self._volumes:
+            (source / volume.name).symlink_to(volume)
+        archive = str(source / self._volumes[0].name)
+        # The system ends what writes a larger file than any member may be.
+        most = max(member.bytes for member in members) + CHUNK
+        limited = ["sh", "-c", 'ulimit -f "$0"; exec "$@"', str(most // BLOCK)]
+        # Where Linux can see to it, the program does not outlive a killed job.
+        if shutil.which("setpriv"):
+            limited += ["setpriv", "--pdeathsig", "KILL"]
+        if program == "unrar":
+            # No password is asked for, no link made; of two of a name the first stays.
+            names = self._scratch / "names.txt"
+            text = "".join(f"{member.name}\n" for member in members)
+            names.write_text(text, encoding="utf-8", errors="surrogateescape")
+            switches = ["-inul", "-cfg-", "-p-", "-ol-", "-o-", "-scfl", "--"]
+            return [
+                [*limited, "unrar", "x", *switches, archive, f"@{names}", f"{target}/"]
+            ]
+        command = [*limited, "unar", "-quiet", "-force-overwrite", "-no-directory"]
+        command += ["-no-recursion", "-forks", "skip", "-output-directory", str(target)]
+        command += ["-indexes", archive]
+        indexes = [str(member.handle) for member in members]
+        starts = range(0, len(indexes), INDEXES_AT_A_TIME)
+        return [command + indexes[n : n + INDEXES_AT_A_TIME] for n in starts]
+
+    def _written(self, member: Member, path: Path) -> Iterator[bytes]:
+        """Yield the content of a file that the program has made."""
         if not self._is_plain(path):
-            raise Failure("bad_member", "unar could not unpack it")
-        info = self._entries[member.handle]
-        expected = None if info.CRC is not None else info.blake2sp_hash
-        digest = rarfile.Blake2SP() if expected else None
-        # unar gives it the permissions and the date that the archive says.
+            raise Failure("bad_member", "it could not be unpacked")
+        # It has the permissions and the date that the archive says.
         path.chmod(self._mode)
         os.utime(path)
-        with path.open("rb") as file:
-            while data := file.read(CHUNK):
-                if digest:
-                    digest.update(data)
-                yield data
-        if digest and digest.digest() != expected:
-            raise Failure(
-                "bad_member", "its content does not have the archive's checksum"
-            )
+        with path.open("rb", buffering=0) as file:
+            pieces = iter(partial(file.read, CHUNK), b"")
+            yield from _with_digest(self._entries[member.handle], pieces)
 
     def _is_plain(self, path: Path) -> bool:
-        """Tell whether unar made a file there, and no link on the way to it."""
+        """Tell whether a file was made there, and no link on the way to it."""
         if path.parent not in self._plain:
             if path.parent.resolve() != path.parent:
                 return False
@@ -204,4 +256,20 @@ class Rar(Archive):
             return False
 
     def close(self) -> None:
+        self._file.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def _with_digest(info: rarfile.RarInfo, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Pass a content on; compare what RAR5 may have in place of a CRC-32.
+
+    Raises:
+        Failure: `bad_member`, when it is another.
+    """
+    digest = rarfile.Blake2SP() if info.CRC is None and info.blake2sp_hash else None
+    for data in pieces:
+        if digest:
+            digest.update(data)
+        yield data
+    if digest and digest.digest() != info.blake2sp_hash:
+        raise Failure("bad_member", "its content does not have the archive's checksum")
