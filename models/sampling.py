@@ -61,22 +61,5 @@ def shifted(frames: int, segments: int, views: int) -> list[list[int]]:
     ]
 
 
-def consecutive(frames: int, segments: int, span: int) -> list[list[int]]:
-    """Return the segments' middle frames of each `span` neighbouring frames, in turn.
-
-    As the TSN and TSM of https://github.com/Mezosky/VideoFeatures_TVG take them, with
-    a span of the square of its num_frames; a window's feature is the mean over its
-    segments. The last window stays if it wants at most one frame behind the video's
-    end, and the first always; frames behind the end become the last one. Upstream
-    fails there for a first window that wants more.
-    """
-    windows = [
-        [start + middle for middle in uniform(span, segments)]
-        for start in range(0, frames, span)
-    ]
-    kept = [window for window in windows if window[-1] <= frames] or windows[:1]
-    return [[min(index, frames - 1) for index in window] for window in kept]
-
-
 def _drawn(frames: int, count: int, seed: int) -> list[int]:
     return sorted(np.random.RandomState(seed).choice(frames, count).tolist())

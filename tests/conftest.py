@@ -1,6 +1,7 @@
 import os
 
 import pytest
+from hypothesis import settings
 
 # Test files run side by side: two processes that share the cores with torch's threads
 # stall each other.
@@ -8,6 +9,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from tests.projects import Project, make_video
+
+# How long an example takes says nothing about it on a machine that does other things.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 CLASSES = ("left", "right")
 # The features of one model of the small projects.

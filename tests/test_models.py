@@ -255,6 +255,27 @@ def test_the_two_scalings_of_s3d_are_two_variants():
     assert (author, program) == ("s3d_k400", "s3d_k400_video_features")
 
 
+@pytest.mark.parametrize(
+    ("upstream", "name"),
+    [
+        ("pyslowfast/MViTv2-S 16x4", "mvitv2_s_16x4_k400"),
+        ("pyslowfast/rev-MViT", "rev_mvit_b_16x4_k400"),
+        ("pyslowfast/SlowFast 16x8 R50 (Charades)", "slowfast_16x8_r50_charades"),
+        ("pyslowfast/X3D_M__native__nlscaled", "x3d_m_k400"),
+        ("SLOWFAST_32x2_R101_50_50", "slowfast_8x8_r101_ava"),
+        ("r2plus1d_c3d/HMDB51 C3D", "c3d_hmdb51_leftthomas"),
+    ],
+)
+def test_the_spelling_of_an_upstream_name_does_not_matter(upstream, name):
+    assert models.resolve(upstream) == name
+
+
+def test_a_short_name_that_two_upstreams_share_is_unknown():
+    assert models.resolve("i3d_hassony/RGB") != models.resolve("i3d_piergiaj/RGB")
+    with pytest.raises(models.UnknownModel):
+        models.resolve("rgb")
+
+
 def test_a_name_resolves_to_itself():
     assert [models.resolve(name) for name in models.names()] == models.names()
 

@@ -224,6 +224,7 @@ def test_the_published_network_of_flow():
             "tsm_resnet50_nl_ssv1_8seg_dense",
         ),
         ("tsm_resnet50_nl_k400_8seg_dense", "tsm_resnet50_nl_k400_8seg"),
+        ("tsm_resnet50_k400_8seg_flow", "tsm_flow_resnet50_k400_8seg"),
     ],
 )
 def test_upstream_names_resolve(upstream, name):

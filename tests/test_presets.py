@@ -14,6 +14,7 @@ from scripts.common.windows import windows
 
 FOLDER = CLASSES.parent / "models"
 CASES = json.loads((Path(__file__).parent / "data" / "tvg_sampling.json").read_text())
+SHARED = Path(__file__).parents[2] / "shared" / "parity" / "tsm" / "sampling.json"
 
 
 def preset(name: str) -> dict:
@@ -43,6 +44,43 @@ def test_tvg_takes_the_frames_that_the_original_takes(case):
             # The original fills its last window by chance.
             kept = case["window"] if whole else case["frames"] % case["window"]
             assert found[int(number)][:kept] == frames[:kept], entry["model"]
+
+
+def tvg_windows(model: str, frames: int) -> list[list[int]]:
+    """The frames of each window that the preset takes of a video."""
+    sampling = sampling_of(complete(preset("tvg")["models"][model], "weights"))
+    return [numbers for _, numbers, _ in windows(frames, sampling, 25.0)]
+
+
+def test_tvg_spreads_the_frames_of_tsn_and_tsm_over_64():
+    middles = [4, 12, 20, 28, 36, 44, 52, 60]
+    second = [64 + number for number in middles]
+    tsm = "tsm_resnet50_k400_8seg"
+    assert tvg_windows(tsm, 128) == [middles, second]
+    assert tvg_windows(tsm, 124) == [middles, [*second[:-1], 123]]
+    # The original drops what is left there, and fails for a shorter video.
+    assert tvg_windows(tsm, 80) == [middles, [68, 76, 79, 79, 79, 79, 79, 79]]
+    tsn = "tsn_resnet50_k400_5seg"
+    assert tvg_windows(tsn, 30) == [[6, 19, 29, 29, 29]]
+
+
+@pytest.mark.skipif(not SHARED.is_file(), reason="the golden file is not here")
+@pytest.mark.parametrize(
+    ("model", "segments"),
+    [("tsn_resnet50_k400_5seg", 5), ("tsm_resnet50_k400_8seg", 8)],
+)
+def test_tvg_takes_all_that_the_original_reads_for_tsn_and_tsm(model, segments):
+    cases = [
+        case
+        for case in json.loads(SHARED.read_text())["seed003_windows"]["cases"]
+        if (case["num_frames_option"], case["test_segments"]) == (8, segments)
+        and not case["index_out_of_range"]
+    ]
+    assert len(cases) == 13
+    for case in cases:
+        found = tvg_windows(model, case["total_frames"])
+        assert found[: len(case["windows"])] == case["windows"], case
+        assert len(found) == -(-case["total_frames"] // 64)
 
 
 def test_tvg_has_a_window_for_each_of_the_originals_lengths():

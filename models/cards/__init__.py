@@ -7,7 +7,8 @@ workflow that is only being planned needs names, not networks.
 """
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 
 from models.cards import (
     i3d,
@@ -65,7 +66,31 @@ def register(cards: Iterable[Card]) -> tuple[dict[str, Card], dict[str, str]]:
     return by_name, by_alias
 
 
+def spelled(name: str) -> str:
+    """An upstream name in the one spelling in which names are compared.
+
+    Capitals, blanks and dashes make no difference. What follows "__" names a clip or a
+    check of the same network; a dataset in parentheses may follow too.
+    """
+    name = re.sub(r"(__(native|nlscaled|ckpt))+$| \(.*\)$", "", name)
+    return re.sub("[ _-]+", "_", name.lower())
+
+
+def _spellings(aliases: Mapping[str, str]) -> dict[str, str]:
+    """The names by their aliases' spelling, with and without the family before "/".
+
+    A spelling that several variants share is none of them.
+    """
+    found: dict[str, set[str]] = {}
+    for alias, name in aliases.items():
+        plain = spelled(alias)
+        for spelling in {plain, plain.rpartition("/")[2]}:
+            found.setdefault(spelling, set()).add(name)
+    return {key: names.pop() for key, names in found.items() if len(names) == 1}
+
+
 _ZOO, _ALIASES = register(card for family in FAMILIES for card in family.CARDS)
+_SPELLINGS = _spellings(_ALIASES)
 
 
 def names() -> list[str]:
@@ -82,7 +107,7 @@ def card(name: str) -> Card:
 
 
 def resolve(upstream_name: str) -> str:
-    """The variant that an upstream program calls `upstream_name`.
+    """The variant that an upstream program calls `upstream_name`, in any spelling.
 
     A variant's own name resolves to itself. Raises `UnknownModel`, a KeyError.
     """
@@ -90,10 +115,11 @@ def resolve(upstream_name: str) -> str:
         return upstream_name
     if upstream_name in _ALIASES:
         return _ALIASES[upstream_name]
-    found = _parsed(upstream_name)
-    if found is None:
-        raise UnknownModel(upstream_name, names() + sorted(_ALIASES))
-    return found.name
+    if found := _parsed(upstream_name):
+        return found.name
+    if spelled(upstream_name) in _SPELLINGS:
+        return _SPELLINGS[spelled(upstream_name)]
+    raise UnknownModel(upstream_name, names() + sorted(_ALIASES))
 
 
 def _parsed(name: str) -> Card | None:

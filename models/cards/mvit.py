@@ -74,7 +74,7 @@ CARDS = (
     ),
     _card(
         "mvit_b_32x3_k400",
-        ("MVIT_B_32x3_CONV", "MVIT_B_32x3"),
+        ("MVIT_B_32x3_CONV", "MVIT_B_32x3", "MVIT_B_32x3_CONV_ALL"),
         window=(32, 3),
         depth=24,
         file=checkpoint("model_zoo/mvit/k400.pyth", 212),
@@ -107,6 +107,9 @@ CARDS = (
         file=_v2("MViTv2_B_32x3_k400_f304025456.pyth", 205),
         published=accuracy(82.9, 95.7),
     ),
+    # Upstream's table says 217.6 million parameters: about those of a network whose
+    # width doubles behind the attention. The config doubles it within, and so must the
+    # file: mmaction2 has converted it for a network of 213 million.
     replace(
         _card(
             "mvitv2_l_40x3_k400",

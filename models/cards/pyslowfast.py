@@ -10,9 +10,6 @@ from models.cards.base import Card, Checkpoint, Feature, Resize
 SOURCE = "https://github.com/facebookresearch/SlowFast"
 FILES = "https://dl.fbaipublicfiles.com/pyslowfast"
 
-# What stands behind a name to tell another clip or check of the same weights.
-CASES = ("", "__native", "__ckpt")
-
 
 def card(
     name: str,
@@ -37,7 +34,7 @@ def card(
         name=name,
         network=network,
         arguments=arguments,
-        aliases=tuple(f"pyslowfast/{own}{case}" for own in upstream for case in CASES),
+        aliases=tuple(f"pyslowfast/{own}" for own in upstream),
         frames=window[0],
         stride=window[1],
         fps=30,

@@ -10,7 +10,7 @@ from models.cards.pyslowfast import accuracy, card, checkpoint
 CARDS = (
     card(
         name="rev_mvit_b_16x4_k400",
-        upstream=("REV_MVIT_B_16x4_CONV", "REV_MVIT_B_16x4"),
+        upstream=("REV_MVIT_B_16x4_CONV", "REV_MVIT_B_16x4", "REV_MVIT"),
         network="models.rev_mvit:RevMViT",
         arguments={"depth": 16, "stages": (1, 3, 14), "frames": 16, "classes": 400},
         window=(16, 4),

@@ -7,7 +7,6 @@ of persons in boxes, whose scores those of a whole frame are not. All take RGB:
 PySlowFast reads Charades and Something-Something as BGR, and turns them round.
 """
 
-import re
 from dataclasses import replace
 
 from models.cards.base import Card, Checkpoint, Feature
@@ -187,7 +186,11 @@ CARDS = (
     *(
         _card(
             f"slowfast_{name}_r101_ava",
-            (f"SLOWFAST_{name}_R101_50_50_AVA", f"SLOWFAST_{name}_R101_AVA"),
+            (
+                f"SLOWFAST_{name}_R101_50_50_AVA",
+                f"SLOWFAST_{name}_R101_AVA",
+                f"SLOWFAST_{frames}x2_R101_50_50",
+            ),
             AVA,
             checkpoint(f"model_zoo/ava/SLOWFAST_{frames}x2_R101_50_50.pkl", 237),
             {"ava 2.2 mAP": precision},
@@ -198,16 +201,3 @@ CARDS = (
         for name, frames, precision in (("8x8", 32, 29.1), ("16x8", 64, 29.4))
     ),
 )
-
-_UPSTREAM = {alias.lower(): variant for variant in CARDS for alias in variant.aliases}
-
-
-def parse(name: str) -> Card | None:
-    """The card of an upstream name in any spelling; None for a name that is not here.
-
-    What follows "__" names a check or another clip, not another network; a dataset
-    in parentheses may follow too.
-    """
-    plain = re.sub(r"(__(native|nlscaled|ckpt))+$| \(.*\)$", "", name)
-    plain = plain.lower().replace(" ", "_").removeprefix("pyslowfast/")
-    return _UPSTREAM.get(f"pyslowfast/{plain}")

@@ -60,7 +60,7 @@ FLOWS = 5
 _OWN = re.compile(
     r"""(tsm/)? (?P<kind>tsm|tsn) (?P<flow>_flow)? _(?P<backbone>[a-z]+\d+)
     (?P<non_local>_nl)? _(?P<dataset>[a-z]+\d*) _(?P<segments>[1-9]\d*)seg
-    (?P<dense>_dense)? (__\w+)?""",
+    (?P<dense>_dense)? (?P<flow_too>_flow)? (__\w+)?""",
     re.VERBOSE,
 )
 _FILE = re.compile(
@@ -89,10 +89,11 @@ def _read(name: str) -> Card | None:
     dataset = UPSTREAM.get(found["dataset"], found["dataset"])
     if dataset not in DATASETS or (found["non_local"] and backbone != "resnet50"):
         return None
+    flow = found["flow"] or found.groupdict().get("flow_too")
     kind = "tsm" if found["kind"] in ("tsm", "_shift8_blockres") else "tsn"
     words = {
         kind: True,
-        "flow": found["flow"],
+        "flow": flow,
         backbone: True,
         "nl": found["non_local"],
         dataset: True,
@@ -134,7 +135,7 @@ def _read(name: str) -> Card | None:
         paper=TSM if kind == "tsm" else TSN,
         published={},
     )
-    if not found["flow"]:
+    if not flow:
         return card
     return replace(
         card,
@@ -161,7 +162,7 @@ def _features(dim: int, classes: int) -> dict[str, Feature]:
 
 
 def _published(
-    name: str, file: str, top1: float, megabytes: int, dense: bool = False
+    name: str, file: str, top1: float | None, megabytes: int, dense: bool = False
 ) -> Card:
     """A variant with weights.
 
@@ -172,8 +173,9 @@ def _published(
     card = _read(name.removesuffix("_dense"))
     if dense:
         card = replace(card, sampling="dense", stride=DENSE // card.frames)
-    # The file of the TSN serves both ways to take a clip, and stands for the uniform.
-    own = () if dense and file == _TSN else (file, f"tsm/{file}")
+    # The file of the TSN serves all ways to take a clip, and stands for the first.
+    first = file != _TSN or name == "tsn_resnet50_k400_8seg"
+    own = (file, f"tsm/{file}") if first else ()
     return replace(
         card,
         name=name,
@@ -185,7 +187,7 @@ def _published(
             size=f"about {megabytes} MB",
             layout="state_dict, under DataParallel's module.",
         ),
-        published={f"{card.classes} top-1": top1},
+        published={} if top1 is None else {f"{card.classes} top-1": top1},
     )
 
 
@@ -193,7 +195,10 @@ def _file(dataset: str, modality: str, backbone: str, end: str) -> str:
     return f"TSM_{dataset}_{modality}_{backbone}_shift8_blockres_avg_segment{end}"
 
 
-_TSN = "TSM_kinetics_RGB_resnet50_avg_segment5_e50"
+_TSN, _TSN_FIRST = (
+    "TSM_kinetics_RGB_resnet50_avg_segment5_e50",
+    "tsn_resnet50_k400_8seg",
+)
 _K400, _K400_MOBILE, _K400_FLOW, _V1, _V1_101, _V2, _V2_101 = (
     partial(_file, *words)
     for words in (
@@ -210,6 +215,8 @@ _K400, _K400_MOBILE, _K400_FLOW, _V1, _V1_101, _V2, _V2_101 = (
 CARDS = (
     _published("tsn_resnet50_k400_8seg", _TSN, 68.8, 97),
     _published("tsn_resnet50_k400_8seg_dense", _TSN, 70.6, 97, dense=True),
+    # The frames with which it was trained, of which no accuracy is published.
+    _published("tsn_resnet50_k400_5seg", _TSN, None, 97),
     _published("tsm_resnet50_k400_8seg", _K400("8_e50"), 71.2, 97),
     _published("tsm_resnet50_k400_16seg", _K400("16_e50"), 72.6, 97),
     _published(

@@ -14,7 +14,7 @@ VERSIONS = {
     "compute_flow": 1,
     "write_splits": 2,
     "fetch_checkpoint": 1,
-    "extract_features": 2,
+    "extract_features": 3,
     "map_annotations": 1,
     "aggregate_features": 2,
     "summarise_dataset": 1,

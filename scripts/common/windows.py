@@ -19,8 +19,8 @@ Windows begin every `step` frames. With stack 4, stride 1, step 4 on 10 frames:
 `drop` is what video_features does, but that a short video there has no feature at all.
 
 A model that takes frames from all of a video gets `picked` of a window's frames, spread
-over it by one of PICKS; nothing is padded then, and frames repeat where there are too
-few. Its window is the whole video where `stack` is None: picked 4 of 10 frames
+over it by one of PICKS. Its window is the whole video where `stack` is None; nothing is
+padded then, and frames repeat where there are too few. Picked 4 of 10 frames
 
     middle                x        x        x        x
 
@@ -162,11 +162,10 @@ def window_frames(start: int, frames: int, sampling: Sampling) -> list[int]:
     """Return the frame numbers of a window, ascending; the last frame pads."""
     stop = start + sampling.span(frames)
     numbers = range(start, stop, sampling.stride if sampling.stack else 1)
-    if not sampling.picked:
-        return [min(number, frames - 1) for number in numbers]
-    there = numbers[: len(range(start, min(stop, frames), numbers.step))]
-    picks = PICKS[sampling.pick](len(there), sampling.picked)
-    return [there[pick] for pick in picks]
+    if sampling.picked:
+        picks = PICKS[sampling.pick](len(numbers), sampling.picked)
+        numbers = [numbers[pick] for pick in picks]
+    return [min(number, frames - 1) for number in numbers]
 
 
 def window_times(
