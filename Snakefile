@@ -13,6 +13,7 @@ include: "rules/common.smk"
 include: "rules/inputs.smk"
 include: "rules/params.smk"
 include: "rules/arguments.smk"
+include: "rules/judged.smk"
 include: "rules/acquire.smk"
 include: "rules/index.smk"
 include: "rules/normalise.smk"
@@ -20,6 +21,7 @@ include: "rules/dump.smk"
 include: "rules/lists.smk"
 include: "rules/features.smk"
 include: "rules/aggregate.smk"
+include: "rules/judge.smk"
 include: "rules/report.smk"
 include: "rules/estimate.smk"
 
@@ -67,6 +69,18 @@ rule features:
     input:
         every(features_of),
         every(mapped_of),
+
+
+# Tests of models on lists of videos, every one under `evaluations`.
+rule evaluations:
+    input:
+        every(evaluations_of),
+
+
+# Classifiers on features, every one under `probes`.
+rule probes:
+    input:
+        every(probes_of),
 
 
 # The reports, whatever failed.

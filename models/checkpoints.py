@@ -94,6 +94,11 @@ def read_with_classes(
         raise CheckpointError(f"{path}: {error}") from error
 
 
+def classes_in(path: str | Path) -> tuple[str, ...] | None:
+    """The classes that a checkpoint file names itself; errors are those of `read`."""
+    return read_with_classes(path)[1]
+
+
 def class_list(content: Any) -> tuple[str, ...] | None:
     """The classes that a checkpoint of `train_model` names; None for any other."""
     named = content.get("classes") if isinstance(content, Mapping) else None

@@ -93,7 +93,7 @@ def names_of(key):
 
 def speed_of(wildcards, input):
     """Return arguments that change no result; by asking for `input` not tracked."""
-    entry = MODELS[wildcards.model]
+    entry = MODELS[model_of(wildcards)]
     compiled = ["--compile"] * entry["compile"]
     return ["--batch-size", str(entry["batch_size"]), *compiled]
 

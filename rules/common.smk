@@ -57,6 +57,8 @@ MODELS = CONFIG["models"]
 DUMPED = CONFIG["frames"]["encodings"]
 FLOW = CONFIG["flow"]
 LISTS = CONFIG["lists"]
+EVALUATIONS = CONFIG["evaluations"]
+PROBES = CONFIG["probes"]
 # Only what something reads is encoded.
 NEEDED = needed_encodings(CONFIG)
 # Lists of archives, by folder and name.
@@ -73,6 +75,8 @@ wildcard_constraints:
     encoding="|".join(ENCODINGS),
     model="|".join(MODELS) or "none",
     flow="|".join(FLOW) or "none",
+    evaluation="|".join(EVALUATIONS) or "none",
+    probe="|".join(PROBES) or "none",
     format="|".join(LISTS["formats"]) or "none",
     splits="[A-Za-z0-9_-]+",
     shard=r"\d{5}",

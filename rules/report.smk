@@ -11,6 +11,8 @@ rule summarise_dataset:
         flow=lambda wildcards: flow_of(wildcards.dataset),
         lists=lambda wildcards: lists_of(wildcards.dataset),
         features=lambda wildcards: features_of(wildcards.dataset),
+        evaluations=lambda wildcards: evaluations_of(wildcards.dataset),
+        probes=lambda wildcards: probes_of(wildcards.dataset),
     output:
         page=report(
             "results/{dataset}/report.html",
@@ -42,7 +44,8 @@ rule summarise_dataset:
         " --index results/{wildcards.dataset}/index --options {params.options:q}"
         " --videos {params.videos:q} --clips {params.clips:q}"
         " --frames {params.frames:q} --flow {params.flow:q} --lists {input.lists:q}"
-        " --features {input.features:q} --benchmarks benchmarks"
+        " --features {input.features:q} --evaluations {input.evaluations:q}"
+        " --probes {input.probes:q} --benchmarks benchmarks"
         " --page {output.page:q} --failures {output.failures:q} > {log:q} 2>&1"
 
 

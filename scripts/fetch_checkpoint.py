@@ -2,7 +2,8 @@
 
 Input:  the name of a model, and which weights: `published`, `random` or a file.
 Output: a small JSON file, the ticket: the model, the file (null for random weights) and
-        the file's sha256. Whatever depends on the weights depends on the ticket.
+        the file's sha256, and the class names that it has of its own. Whatever depends
+        on the weights depends on the ticket.
 """
 
 import json
@@ -24,7 +25,11 @@ def ticket(model: str, checkpoint: str, directory: Path) -> dict:
         checkpoint: `published`, `random`, or the path of a file.
         directory: where downloads are kept.
 
+    Returns:
+        What the ticket holds; `classes` only where the file names its own.
+
     Raises:
+        models.CheckpointError: the file is no checkpoint.
         models.CheckpointUnavailable: the download failed; the message says what to do.
         FileNotFoundError: the file is not there.
     """
@@ -37,7 +42,9 @@ def ticket(model: str, checkpoint: str, directory: Path) -> dict:
         path = Path(checkpoint)
         if not path.is_file():
             raise FileNotFoundError(f"there is no checkpoint {path}")
-    return {"model": model, "file": str(path), "weights": files.sha256(path)}
+    found = {"model": model, "file": str(path), "weights": files.sha256(path)}
+    own = None if checkpoint == "published" else models.classes_in(path)
+    return found | ({"classes": own} if own else {})
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -54,7 +61,11 @@ def main(argv: list[str] | None = None) -> None:
     model, checkpoint = (arguments.options[key] for key in ("model", "checkpoint"))
     try:
         content = ticket(model, checkpoint, arguments.directory)
-    except (models.CheckpointUnavailable, FileNotFoundError) as error:
+    except (
+        models.CheckpointError,
+        models.CheckpointUnavailable,
+        FileNotFoundError,
+    ) as error:
         sys.exit(f"error: {error}")
     files.write_text(arguments.ticket, json.dumps(content, indent=1) + "\n")
     print(f"{model}: {content['file'] or content['weights']}")

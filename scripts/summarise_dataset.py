@@ -2,8 +2,8 @@
 
 Input:  the index; the folders of manifests of downloaded videos, and of each encoding's
         clips and frames, and of each flow; the folders of lists; each model's HDF5 file
-        with its table beside it and where the time of its shards went; Snakemake's
-        benchmarks, those that there are.
+        with its table beside it and where the time of its shards went; the folders of
+        evaluations and of probes; Snakemake's benchmarks, those that there are.
 Output: a page that needs nothing but itself, and failures.tsv: each video that failed,
         with the first stage at which it did.
 """
@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from scripts.common import cli, files, index, speeds, summary, tables
+from scripts.common.judged import read_judged
 from scripts.common.report_page import Summary, plural, render_page
 from scripts.common.summary import Failures, Stage
 
@@ -68,6 +69,7 @@ def summarise(arguments: argparse.Namespace) -> Summary:
         flow,
         [summary.read_lists(folder) for folder in arguments.lists],
         features,
+        [read_judged(path) for path in (*arguments.evaluations, *arguments.probes)],
         failures,
         jobs,
         speeds.read_paces(arguments.features, shards),
@@ -87,6 +89,8 @@ def main(argv: list[str] | None = None) -> None:
     add("--flow", **several, help="directories of flow, one a name")
     add("--lists", **several, help="directories of lists, one a set")
     add("--features", **several, help="HDF5 files, one a model; tables beside them")
+    add("--evaluations", **several, help="directories, one an evaluation")
+    add("--probes", **several, help="directories, one a probe")
     cli.add_options(parser, "`about`, as in config/README.md")
     add("--benchmarks", type=Path, required=True, help="directory of the benchmarks")
     add("--page", type=Path, required=True, help="HTML page to write")

@@ -30,6 +30,7 @@ PACKAGES = {
     "cv2": "py-opencv",
     "ffmpeg": "ffmpeg-python",
     "matplotlib": "matplotlib-base",
+    "sklearn": "scikit-learn",
     "torch": "pytorch",
     "yaml": "pyyaml",
     "yt_dlp": "yt-dlp",

@@ -246,6 +246,11 @@ def _small(picture: Image.Image) -> Image.Image:
     return picture
 
 
+def embedded(path: Path) -> str:
+    """Return a PNG file as a data URI."""
+    return _data_uri(path.read_bytes(), "image/png")
+
+
 def _png(figure: Figure) -> str:
     buffer = io.BytesIO()
     # Constrained layout alone cuts off labels beside a square map.

@@ -8,6 +8,7 @@ import jinja2
 import numpy as np
 
 from scripts.common import containers, pictures, selection, summary, tables
+from scripts.common.judged import Judged
 from scripts.common.speeds import Pace, Speed
 from scripts.common.summary import Expected, Failures, Features, Lists, Stage, Videos
 from scripts.common.tables import Row
@@ -39,6 +40,7 @@ class Summary:
     flow: list[Stage]
     lists: list[Lists]
     features: list[Features]
+    judged: list[Judged]
     failures: Failures
     speeds: list[Speed]
     paces: list[Pace]
@@ -178,6 +180,7 @@ def render_page(made: Summary) -> str:
         "size": human_size,
         "time": human_time,
         "visible": visible,
+        "picture": pictures.embedded,
     }
     totals = made.videos.classes()
     best = max(made.clips, key=lambda stage: stage.videos, default=None)

@@ -17,6 +17,9 @@ VERSIONS = {
     "extract_features": 3,
     "map_annotations": 1,
     "aggregate_features": 2,
+    "score_videos": 1,
+    "evaluate_model": 1,
+    "probe_features": 1,
     "summarise_dataset": 1,
     "check_failures": 1,
 }

@@ -30,7 +30,45 @@ def mistakes(config: dict) -> Iterator[str]:
             )
         yield from _mistakes_in_source(f"datasets.{name}", dataset)
         yield from _mistakes_in_splits(f"datasets.{name}.splits", dataset["splits"])
+    for section in ("evaluations", "probes"):
+        for name, entry in config[section].items():
+            yield from _mistakes_in_judging(f"{section}.{name}", entry, config)
+    for name, entry in config["evaluations"].items():
+        views = entry["views"]
+        if views["sampling"] == "windows" and views["clips"]:
+            yield f"evaluations.{name}.views.clips: a video has as many as windows"
+        model = config["models"].get(entry["model"])
+        side = models.card(model["model"]).resize.smallest if model else views["size"]
+        if views["size"] and views["size"] > side:
+            yield f"evaluations.{name}.views.size: frames are resized to {side} pixels"
+    for name, entry in config["probes"].items():
+        model = config["models"].get(entry["model"])
+        kept = {"features", *(model["features"] if model else [entry["feature"]])}
+        yield from _unless_known(
+            f"probes.{name}.feature", entry["feature"], sorted(kept), "stored of it"
+        )
     yield from _different_originals(config["datasets"])
+
+
+def _mistakes_in_judging(place: str, entry: dict, config: dict) -> Iterator[str]:
+    """Yield names in an evaluation or a probe that refer to nothing."""
+    known = list(config["models"])
+    yield from _unless_known(
+        f"{place}.model", entry["model"], known, "an entry of `models`"
+    )
+    for name in entry["datasets"] or []:
+        yield from _unless_known(
+            f"{place}.datasets", name, list(config["datasets"]), "a dataset"
+        )
+    for name in entry["datasets"] or config["datasets"]:
+        dataset = config["datasets"].get(name)
+        if dataset and entry["splits"]:
+            yield from _unless_known(
+                f"{place}.splits",
+                entry["splits"],
+                list(dataset["splits"]),
+                f"a set of splits of '{name}'",
+            )
 
 
 def _unless_known(place: str, value: str, known: list[str], kind: str) -> Iterator[str]:

@@ -1,0 +1,81 @@
+"""Charts of evaluations, probes and predictions, in the style of the report's."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from scripts.common.pictures import STYLE, drawable
+
+# More names than this are no longer legible beside a picture.
+MOST_NAMES = 60
+# As many colours can be told apart.
+MOST_COLOURS = 20
+
+
+def confusion(counts: np.ndarray, classes: Sequence[str], title: str) -> Figure:
+    """Return a map of which class was taken for which, in parts of each true class.
+
+    Args:
+        counts: (classes, classes + 1); the last column is for all other classes, and is
+            left out where nothing is in it.
+        classes: names.
+        title: of the chart.
+    """
+    names = [*classes, "another one"]
+    if not counts[:, -1].any():
+        counts, names = counts[:, :-1], names[:-1]
+    totals = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    legible = len(names) <= MOST_NAMES
+    side = 3.5 + 0.22 * len(names) if legible else 10
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(side + 1, side), dpi=150, layout="constrained")
+        axes = figure.add_subplot()
+        shown = axes.imshow(counts / totals, cmap="Blues", vmin=0, vmax=1)
+        if legible:
+            axes.set_xticks(range(len(names)), map(drawable, names), rotation=90)
+            axes.set_yticks(range(len(classes)), map(drawable, classes))
+        axes.set_xlabel("taken for")
+        axes.set_ylabel("class")
+        axes.set_title(drawable(title, most=80), fontsize=11)
+        axes.tick_params(length=0, labelsize=8)
+        bar = figure.colorbar(shown, ax=axes, shrink=0.5, ticks=(0, 0.5, 1))
+        bar.outline.set_visible(False)
+        bar.ax.tick_params(length=0)
+    return figure
+
+
+def projection(
+    places: np.ndarray, labels: Sequence[str], method: str, title: str
+) -> Figure:
+    """Return videos as points; those of the largest classes have colours.
+
+    Args:
+        places: (videos, 2).
+        labels: class of each video.
+        method: that made the places.
+        title: of the chart.
+    """
+    names = np.array(labels, dtype=object)
+    sizes = Counter(labels)
+    shown = sorted(sorted(sizes, key=lambda name: (-sizes[name], name))[:MOST_COLOURS])
+    strong_and_pale = matplotlib.colormaps["tab20"].colors
+    colours = [*strong_and_pale[::2], *strong_and_pale[1::2]]
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(8, 5.5), dpi=150, layout="constrained")
+        axes = figure.add_subplot()
+        others = places[~np.isin(names, shown)]
+        style = {"s": 14, "linewidths": 0}
+        if len(others):
+            axes.scatter(*others.T, color="#c9d0d4", label="other classes", **style)
+        for name, colour in zip(shown, colours, strict=False):
+            own = places[names == name]
+            axes.scatter(*own.T, color=colour, label=drawable(name), **style)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.set_xlabel(method)
+        axes.set_title(drawable(title, most=80), fontsize=11)
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    return figure
