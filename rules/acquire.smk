@@ -112,10 +112,11 @@ rule download_videos:
         options=video_options,
         retry=retry_of,
         settings=download_settings,
+        clips=clips_wanted,
     message:
         "Downloading shard {wildcards.shard} of {wildcards.dataset}"
     shell:
         "python -m scripts.download_videos --table {input:q} --manifest {output:q}"
-        " --retry {params.retry:q} --options {params.options:q}"
+        " --retry {params.retry:q} --options {params.options:q} {params.clips:q}"
         " --settings {params.settings:q} --cooldowns resources/downloads"
         " > {log:q} 2>&1"

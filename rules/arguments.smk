@@ -16,6 +16,11 @@ def download_settings(wildcards, input):
     return json.dumps(settings)
 
 
+def downloads_spent(wildcards, input):
+    """Return the argument by which downloads go; by asking for `input` not tracked."""
+    return clips_wanted(wildcards)
+
+
 def flow_batch(wildcards, input):
     """Return the frames at a time; by asking for `input` it is not tracked."""
     return FLOW[wildcards.flow]["batch_size"]

@@ -19,10 +19,12 @@ rule transcode_clips:
     params:
         options=encoding_options,
         retry=retry_of,
+        clips=downloads_spent,
     message:
         "Transcoding shard {wildcards.shard} of {wildcards.dataset}"
         " ({wildcards.encoding})"
     shell:
         "python -m scripts.transcode_clips --table {input:q} --manifest {output:q}"
         " --threads {threads} --retry {params.retry:q} --options {params.options:q}"
+        " {params.clips:q}"
         " > {log:q} 2>&1"

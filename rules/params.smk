@@ -52,7 +52,27 @@ def video_options(wildcards):
 
 def encoding_options(wildcards):
     """Return what the clips of an encoding depend on."""
-    return options("transcode_clips", **ENCODINGS[wildcards.encoding])
+    return clip_options(wildcards.encoding)
+
+
+def clip_options(encoding):
+    """Return what clips depend on."""
+    return options("transcode_clips", **ENCODINGS[encoding])
+
+
+def clips_wanted(wildcards):
+    """Return the argument that says which clips are made of a shard's downloads.
+
+    Only where these are dropped: another encoding then needs them once more.
+    """
+    if DATASETS[wildcards.dataset]["keep_originals"]:
+        return []
+    folder = f"results/{wildcards.dataset}/clips"
+    clips = {
+        f"{folder}/{encoding}/{wildcards.shard}.tsv": json.loads(clip_options(encoding))
+        for encoding in NEEDED
+    }
+    return ["--clips", json.dumps(clips, sort_keys=True)]
 
 
 def dump_options(wildcards):

@@ -16,14 +16,20 @@ from collections.abc import Generator, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from scripts.common import addresses, cli, tables
+from scripts.common import addresses, cli, dropping, tables
 from scripts.common.addresses import Address
 from scripts.common.downloads import NotReady, Settings
 from scripts.common.downloads.hosts import REFUSALS, Hosts
 from scripts.common.downloads.plain import PARTIAL, partial_path
 from scripts.common.downloads.settings import check_ready
 from scripts.common.downloads.videos import Original, fetch_video, standing
-from scripts.common.runner import Job, add_job_arguments, job_from, run_shard
+from scripts.common.runner import (
+    Job,
+    add_job_arguments,
+    job_from,
+    product_stands,
+    run_shard,
+)
 from scripts.common.tables import Failure, Row
 
 STAGE = "download_videos"
@@ -137,14 +143,20 @@ def main(argv: list[str] | None = None) -> None:
         help="where jobs tell each other which hosts to leave alone"
         " (default: resources/downloads)",
     )
+    dropping.add_argument(parser)
     arguments = parser.parse_args(argv)
     job = job_from(STAGE, arguments)
     job = replace(job, retry=job.retry | UNSETTLED | {"missing"})
     settings = Settings(**arguments.settings)
+    clips = dropping.Clips(arguments.clips)
+
+    def stands(row: Row) -> bool:
+        return product_stands(row) or clips.stand(row)
+
     downloads = Downloads(job, settings, Hosts(settings, arguments.cooldowns))
     try:
         check_ready((row.path for row in tables.read(job.table) if row.ok), settings)
-        run_shard(job, downloads.process, finish=downloads.finish)
+        run_shard(job, downloads.process, stands, downloads.finish)
     except NotReady as error:
         sys.exit(f"error: {error}")
 

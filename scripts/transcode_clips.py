@@ -7,6 +7,8 @@ A clip is H.264 in mp4 with square pixels, upright, exactly from `start` to `end
 constant frame rate, its shorter side scaled to `short_side`, and decodes without an
 error. In an encoding that changes nothing (`original`), a whole video is not copied:
 the manifest names the source itself.
+
+With `--clips` downloads are deleted once all clips of them are made.
 """
 
 import math
@@ -15,9 +17,9 @@ from pathlib import Path
 
 import ffmpeg
 
-from scripts.common import files, media, processes
+from scripts.common import cli, dropping, files, media, processes, tables
 from scripts.common.ids import SlugTooLong, slug
-from scripts.common.runner import run_stage
+from scripts.common.runner import add_job_arguments, each, job_from, run_shard
 from scripts.common.tables import Failure, Row
 
 # Decoding may lose this part of the declared length before it counts as damage.
@@ -153,7 +155,20 @@ def _described(row: Row, path: Path, video: media.Video) -> Row:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the stage on one shard."""
-    run_stage("transcode_clips", __doc__, transcode_clip, argv)
+    parser = cli.command(dropping.STAGE, __doc__)
+    add_job_arguments(parser)
+    dropping.add_argument(parser)
+    arguments = parser.parse_args(argv)
+    job = job_from(dropping.STAGE, arguments)
+
+    def work(row: Row) -> Row:
+        return transcode_clip(row, job.folder, job.options)
+
+    run_shard(job, each(work, job.threads))
+    if arguments.clips:
+        downloads, folder = tables.read(job.table), job.table.with_suffix("")
+        dropped = dropping.drop(downloads, folder, dropping.Clips(arguments.clips))
+        print(f"{dropped} downloads are dropped: all their clips are made")
 
 
 if __name__ == "__main__":

@@ -113,3 +113,66 @@ def test_a_build_may_go_on_without_what_is_pending(tmp_path, web: Web):
         path.unlink()
     made.run("--forcerun", "download_videos")
     assert {row.status for row in clips(made).values()} == {"ok"}
+
+
+def test_originals_may_go_and_come_back_only_for_what_is_not_made(tmp_path, web: Web):
+    near = tmp_path / "web/2.mp4"
+    first, second = web.url("0.mp4"), web.url("1.mp4")
+    rows = [(first, "0", "1"), (first, "1", "2"), (second, "", ""), (str(near), "", "")]
+    made = project(tmp_path, rows)
+
+    def change(**keys) -> None:
+        config = made.config
+        config["datasets"]["web"] |= {"shards": 1, **keys.pop("dataset", {})}
+        made.configure(config | keys)
+
+    def downloads() -> int:
+        folder = made.folder / "results/web/videos"
+        return len([*folder.glob("*/*.mp4"), *folder.glob("*/*.part*")])
+
+    change()
+    made.run("clips")
+    assert downloads() == 2
+    change(dataset={"keep_originals": False})
+    made.run("clips")
+    assert downloads() == 0, "a finished build drops what it has"
+    assert near.exists(), "that one is the user's own"
+    before = {key: row.path for key, row in clips(made).items()}
+
+    # A new video concerns itself alone.
+    near.with_name("3.mp4").write_bytes(near.read_bytes())
+    with (made.folder / "urls.csv").open("a", newline="") as file:
+        csv.writer(file).writerow((web.url("3.mp4"), "", ""))
+    made.run("clips")
+    assert downloads() == 0
+    assert len(clips(made)) == len(before) + 1
+    assert [len(web.asked(f"{n}.mp4")) for n in (0, 1, 3)] == [1, 1, 1]
+
+    # Another encoding needs all of them, once.
+    small = {"default": {"short_side": 16, "preset": "ultrafast"}}
+    change(encodings=small)
+    made.run("clips")
+    assert downloads() == 0
+    assert {row.height for row in clips(made).values()} == {16}
+    assert [len(web.asked(f"{n}.mp4")) for n in (0, 1, 3)] == [2, 2, 2]
+    assert made.executed("clips") == set()
+
+
+def test_an_original_stays_where_a_clip_failed_or_another_encoding_lacks_it(
+    tmp_path, web: Web
+):
+    made = project(tmp_path, [(web.url("0.mp4"), "", ""), (web.url("1.mp4"), "50", "")])
+    config = made.config
+    config["datasets"]["web"] |= {"keep_originals": False, "shards": 1}
+    config["encodings"]["second"] = {"short_side": 16, "preset": "ultrafast"}
+    config["frames"] = {"encodings": ["second"]}
+    made.configure(config)
+    originals = made.folder / "results/web/videos/00000"
+
+    made.run("results/web/clips/default/00000.tsv")
+    assert len(list(originals.glob("*.mp4"))) == 2
+    made.run()
+    assert {row.status for row in clips(made).values()} == {"ok", "empty"}
+    (left,) = originals.glob("*.mp4")
+    (failed,) = (row for row in tables.read(originals.with_suffix(".tsv")) if row.start)
+    assert left == made.folder / failed.path

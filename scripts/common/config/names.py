@@ -126,6 +126,12 @@ def _mistakes_in_source(place: str, dataset: dict) -> Iterator[str]:
         if not annotations:
             yield f"{place}: with `source: annotations` there must be `annotations`"
         return
+    if not dataset["keep_originals"]:
+        yield (
+            f"{place}.keep_originals: only what is downloaded video by video can be"
+            " dropped (`source: annotations`); archives may be deleted by hand once"
+            " they are unpacked"
+        )
     archives = originals.archives(originals.archive_entries(dataset))
     for twin in _twins(archive.name for archive in archives):
         yield f"{place}.source.archives: two files are named '{twin}'; give groups"
