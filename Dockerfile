@@ -14,8 +14,8 @@ COPY pyproject.toml uv.lock ./
 RUN UV_PYTHON_DOWNLOADS=never uv sync --frozen --no-dev --no-cache
 COPY . .
 
-# With `--user` there is no home, and Snakemake wants a folder for its cache.
-ENV PATH=/reelset/.venv/bin:$PATH HOME=/tmp
+# With `--user` there is neither home nor name; Snakemake wants both.
+ENV PATH=/reelset/.venv/bin:$PATH HOME=/tmp USER=reelset
 WORKDIR /data
 ENTRYPOINT ["snakemake", "--snakefile", "/reelset/Snakefile"]
 CMD ["--help"]

@@ -211,9 +211,8 @@ class Slurm:
         """Return the minutes that jobs asked for, in their order, by name."""
         columns = "JobID:|,TimeLimit:|,Comment:300"
         limits: dict[str, list[int]] = {}
-        for line in sorted(
-            self.ask("squeue", "-h", "--states=all", "-O", columns).splitlines()
-        ):
+        lines = self.ask("squeue", "-h", "--states=all", "-O", columns).splitlines()
+        for line in sorted(lines, key=lambda line: int(line.partition("|")[0])):
             _, limit, name = line.split("|", 2)
             *hours, minutes, _ = map(int, limit.strip().split(":"))
             limits.setdefault(name.strip(), []).append(minutes + 60 * sum(hours))
