@@ -19,6 +19,8 @@ include: "rules/index.smk"
 include: "rules/normalise.smk"
 include: "rules/dump.smk"
 include: "rules/lists.smk"
+include: "rules/trained.smk"
+include: "rules/train.smk"
 include: "rules/features.smk"
 include: "rules/aggregate.smk"
 include: "rules/judge.smk"
@@ -32,6 +34,7 @@ rule all:
     input:
         expand("results/{dataset}/checked.txt", dataset=DATASETS),
         every(mapped_of),
+        every(trainings_of),
 
 
 # All that is downloaded and unpacked, for instance before nodes without internet start.
@@ -81,6 +84,12 @@ rule evaluations:
 rule probes:
     input:
         every(probes_of),
+
+
+# Every network that is to learn.
+rule trainings:
+    input:
+        every(trainings_of),
 
 
 # The reports, whatever failed.

@@ -6,70 +6,19 @@ divided by t, so that on a clip that stands still each step gives what the 2D ne
 gives of the picture; but at the clip's ends, where kernels reach over zeros.
 Convolutions in time alone, which no 2D network has, begin as the identity. Weights that
 have no likeness in 2D (the head, TAM's blending, non-local blocks) keep what they had.
-
-The images' weights are torchvision's, those with which the original programs begin.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
-
-from models.cards.base import Card, Checkpoint
-
-PAGE = "https://docs.pytorch.org/vision/stable/models.html"
-
-
-class NotInflatable(ValueError):
-    """A network with no 2D one of the same shape."""
-
-
-def image_network(card: Card) -> str:
-    """The 2D network of torchvision whose weights the card's network can take.
-
-    Raises `NotInflatable`.
-    """
-    arguments = card.arguments
-    if card.colour != "flow":
-        if card.network == "models.ibm_resnet:ResNet":
-            return f"resnet{arguments['depth']}"
-        if card.network == "models.ibm_inception:Inception":
-            return "googlenet"
-        if card.network == "models.tsm:TSM" and "resnet" in arguments["backbone"]:
-            return arguments["backbone"]
-    raise NotInflatable(
-        f"{card.name} has no 2D network to inflate; IBM's networks, and TSN and TSM on"
-        " ResNets, have"
-    )
-
-
-def with_image_weights(card: Card) -> Card:
-    """The card with the file of its 2D network's weights in place of its own.
-
-    Raises `NotInflatable`.
-    """
-    from torchvision.models import get_model_weights
-
-    url = get_model_weights(image_network(card)).IMAGENET1K_V1.url
-    file = url.rpartition("/")[2]
-    checkpoint = Checkpoint(
-        urls=(url,),
-        page=PAGE,
-        file=file,
-        size="50 to 240 MB",
-        layout="state dict",
-        licence="BSD-3-Clause",
-        sha256=re.search(r"-([0-9a-f]{8})\.", file)[1],
-    )
-    return replace(card, checkpoint=checkpoint)
 
 
 def inflate(network: nn.Module, images: Mapping[str, Tensor]) -> list[str]:
     """Give a network the weights of its 2D one; return the keys that keep their own.
 
-    network: that of a card which `image_network` knows, on the CPU.
+    network: that of a card which `models.cards.imagenet` knows, on the CPU.
     images: the state dict of torchvision's network.
 
     Raises ValueError if a weight of the two does not fit.

@@ -56,6 +56,7 @@ ENCODINGS = CONFIG["encodings"]
 MODELS = CONFIG["models"]
 DUMPED = CONFIG["frames"]["encodings"]
 FLOW = CONFIG["flow"]
+TRAININGS = CONFIG["trainings"]
 LISTS = CONFIG["lists"]
 EVALUATIONS = CONFIG["evaluations"]
 PROBES = CONFIG["probes"]
@@ -77,6 +78,7 @@ wildcard_constraints:
     flow="|".join(FLOW) or "none",
     evaluation="|".join(EVALUATIONS) or "none",
     probe="|".join(PROBES) or "none",
+    training="|".join(TRAININGS) or "none",
     format="|".join(LISTS["formats"]) or "none",
     splits="[A-Za-z0-9_-]+",
     shard=r"\d{5}",

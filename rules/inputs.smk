@@ -186,7 +186,7 @@ def flow_checkpoint_file(wildcards):
 def own_file(entry):
     """Return the file that `checkpoint` names, where it names one."""
     weights = entry["checkpoint"]
-    return [] if weights in ("published", "random") else weights
+    return [] if weights in ("published", "random", "imagenet") else weights
 
 
 def clips_read(wildcards):

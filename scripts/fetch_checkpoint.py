@@ -1,6 +1,7 @@
 """Get a model's weights ready: download them, or look up the file that is named.
 
-Input:  the name of a model, and which weights: `published`, `random` or a file.
+Input:  the name of a model, and which weights: `published`, `random`,
+        `imagenet` or a file.
 Output: a small JSON file, the ticket: the model, the file (null for random weights) and
         the file's sha256, and the class names that it has of its own. Whatever depends
         on the weights depends on the ticket.
@@ -11,6 +12,7 @@ import sys
 from pathlib import Path
 
 import models
+from models.cards.imagenet import with_image_weights
 from models.cards.raft import BY_NAME as FLOW_CARDS
 from scripts.common import cli, files
 
@@ -22,7 +24,8 @@ def ticket(model: str, checkpoint: str, directory: Path) -> dict:
 
     Args:
         model: name in the zoo, or of a network for flow.
-        checkpoint: `published`, `random`, or the path of a file.
+        checkpoint: `published`, `random`, `imagenet` (of the 2D network to be
+            inflated), or the path of a file.
         directory: where downloads are kept.
 
     Returns:
@@ -35,8 +38,10 @@ def ticket(model: str, checkpoint: str, directory: Path) -> dict:
     """
     if checkpoint == "random":
         return {"model": model, "file": None, "weights": f"random, seed {SEED}"}
-    if checkpoint == "published":
+    if checkpoint in ("published", "imagenet"):
         card = FLOW_CARDS.get(model) or models.card(model)
+        if checkpoint == "imagenet":
+            card = with_image_weights(card)
         path = models.fetch(card, directory)
     else:
         path = Path(checkpoint)
@@ -51,7 +56,7 @@ def main(argv: list[str] | None = None) -> None:
     """Write the ticket of one model."""
     parser = cli.command("fetch_checkpoint", __doc__)
     cli.add_options(
-        parser, "`model`, and `checkpoint`: `published`, `random` or a file"
+        parser, "`model`, and `checkpoint`: `published`, `random`, `imagenet` or a file"
     )
     parser.add_argument(
         "--directory", type=Path, required=True, help="where downloads are kept"

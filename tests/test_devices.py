@@ -15,7 +15,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from scripts.common.devices import leased
-with leased(["GPU-a", "GPU-b"], Path(sys.argv[1])) as device:
+with leased(["GPU-a", "GPU-b"], Path(sys.argv[1])) as (device,):
     print(device, flush=True)
     time.sleep(60)
 """
@@ -59,6 +59,31 @@ def test_each_job_has_a_gpu_of_its_own_and_the_next_one_waits(tmp_path):
             job.communicate()
 
 
+def test_several_gpus_are_lent_at_once_or_not_at_all(tmp_path):
+    names = ["GPU-a", "GPU-b"]
+    with devices.leased(names, tmp_path):
+        job = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                HOLD.replace("1]))", "1]), 2)").replace("(device,)", "device"),
+                tmp_path,
+            ],
+            stdout=PIPE,
+            stderr=PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+        assert "waiting for 2 of 2 GPUs" in job.stderr.readline()
+        with devices.leased(names, tmp_path) as (second,):
+            assert second == "GPU-b"
+    try:
+        assert job.stdout.readline().strip() == str(names)
+    finally:
+        job.kill()
+        job.communicate()
+
+
 def test_cuda_sees_the_leased_gpu_alone(tmp_path, monkeypatch):
     program = tmp_path / "nvidia-smi"
     program.write_text("#!/bin/sh\necho GPU-a\necho GPU-b\n")
@@ -69,6 +94,11 @@ def test_cuda_sees_the_leased_gpu_alone(tmp_path, monkeypatch):
     with devices.own_gpu() as device:
         assert device == os.environ[devices.VISIBLE] == "GPU-b"
     assert os.environ[devices.VISIBLE] == "1"
+    with (
+        pytest.raises(devices.TooFew, match="2 GPUs are asked for, and 1 are there"),
+        devices.own_gpus(2),
+    ):
+        pass
 
 
 def test_a_machine_without_gpus_lends_none(monkeypatch, tmp_path):

@@ -29,6 +29,7 @@ PACKAGES = {
     "compression": "python",  # from 3.14 on
     "cv2": "py-opencv",
     "ffmpeg": "ffmpeg-python",
+    "lightning_fabric": "lightning-fabric",
     "matplotlib": "matplotlib-base",
     "sklearn": "scikit-learn",
     "torch": "pytorch",
@@ -36,7 +37,7 @@ PACKAGES = {
     "yt_dlp": "yt-dlp",
 }
 # What no script imports: programs, and what other packages look for.
-UNIMPORTED = {"python", *PROGRAMS, "deno", "yt-dlp-ejs"}
+UNIMPORTED = {"python", *PROGRAMS, "deno", "tensorboard", "yt-dlp-ejs"}
 # What a function may import that a script never calls: the index reads annotations.
 UNREACHED = {"pyarrow"}
 

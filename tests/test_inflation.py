@@ -7,6 +7,7 @@ from torch import nn
 
 import models
 from models import inflation
+from models.cards import imagenet
 
 
 def images(name: str) -> nn.Module:
@@ -47,7 +48,7 @@ def seen(network: nn.Module, picture: torch.Tensor) -> torch.Tensor:
 def test_a_clip_that_stands_still_is_seen_as_its_picture(name, frames):
     extractor = models.create(name)
     picture = torch.rand(1, 3, 64, 64, generator=torch.manual_seed(1))
-    network = images(inflation.image_network(extractor.card))
+    network = images(imagenet.image_network(extractor.card))
     inflation.inflate(extractor.network, network.state_dict())
     clip = picture[:, :, None].expand(-1, -1, frames, -1, -1)
     with torch.inference_mode():
@@ -71,7 +72,7 @@ def test_a_clip_that_stands_still_is_seen_as_its_picture(name, frames):
 def test_what_no_picture_has_keeps_its_own_weights(name, kept):
     extractor = models.create(name)
     before = {k: v.clone() for k, v in extractor.network.state_dict().items()}
-    network = images(inflation.image_network(extractor.card))
+    network = images(imagenet.image_network(extractor.card))
     keys = inflation.inflate(extractor.network, network.state_dict())
     assert all(any(part in key for part in kept) for key in keys), keys
     assert all(any(part in key for key in keys) for part in kept)
@@ -80,11 +81,11 @@ def test_what_no_picture_has_keeps_its_own_weights(name, kept):
 
 
 def test_networks_without_a_likeness_in_2d_say_so():
-    with pytest.raises(inflation.NotInflatable, match="s3d_k400 has no 2D network"):
-        inflation.image_network(models.card("s3d_k400"))
+    with pytest.raises(imagenet.NotInflatable, match="s3d_k400 has no 2D network"):
+        imagenet.image_network(models.card("s3d_k400"))
 
 
 def test_the_file_of_the_images_is_found_by_its_name():
-    card = inflation.with_image_weights(models.card("tsm_resnet50_ssv2_8seg"))
+    card = imagenet.with_image_weights(models.card("tsm_resnet50_ssv2_8seg"))
     assert card.checkpoint.file == "resnet50-0676ba61.pth"
     assert card.checkpoint.sha256 == "0676ba61"

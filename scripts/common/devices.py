@@ -6,6 +6,7 @@ Nothing here knows torch: a GPU has to be chosen before CUDA is started.
 import contextlib
 import fcntl
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+class TooFew(ValueError):
+    """There are fewer GPUs than a job needs."""
 
 
 def gpus() -> list[str]:
@@ -53,13 +58,19 @@ def allowed(shown: Sequence[str], visible: str | None) -> list[str]:
     return chosen
 
 
+def visible() -> list[str]:
+    """Return the GPUs that are there for this process."""
+    return allowed(gpus(), os.environ.get(VISIBLE))
+
+
 @contextlib.contextmanager
-def leased(devices: Sequence[str], folder: Path) -> Iterator[str]:
-    """Hold one of the devices; wait until one is free. A killed holder holds nothing.
+def leased(devices: Sequence[str], folder: Path, count: int = 1) -> Iterator[list[str]]:
+    """Hold some of the devices; wait until they are free. The killed hold nothing.
 
     Args:
-        devices: names, one or more.
+        devices: names, at least `count`.
         folder: where the locks are, the same for all processes.
+        count: how many to hold.
     """
     folder.mkdir(parents=True, exist_ok=True)
     said = False
@@ -69,31 +80,52 @@ def leased(devices: Sequence[str], folder: Path) -> Iterator[str]:
             for device in devices
         ]
         while True:
+            held = []
             for device, file in files:
                 with contextlib.suppress(BlockingIOError):
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    yield device
+                    held.append((device, file))
+                if len(held) == count:
+                    yield [device for device, _ in held]
                     return
+            # Two that held some each would wait for each other.
+            for _, file in held:
+                fcntl.flock(file, fcntl.LOCK_UN)
             if not said:
-                print(f"waiting for one of {len(devices)} GPUs", file=sys.stderr)
+                number = "one" if count == 1 else count
+                print(f"waiting for {number} of {len(devices)} GPUs", file=sys.stderr)
                 said = True
-            time.sleep(0.2)
+            # Not all at the same moments, again and again.
+            time.sleep(random.uniform(0.1, 0.3))
+
+
+@contextlib.contextmanager
+def own_gpus(count: int = 1) -> Iterator[list[str]]:
+    """Hold GPUs and let CUDA see no others; an empty list where there are none.
+
+    Raises:
+        TooFew: there are some, and fewer than asked for.
+    """
+    before = os.environ.get(VISIBLE)
+    devices = visible()
+    if not devices:
+        yield []
+        return
+    if len(devices) < count:
+        raise TooFew(f"{count} GPUs are asked for, and {len(devices)} are there")
+    folder = Path(tempfile.gettempdir()) / f"reelset-gpus-{os.getuid()}"
+    with leased(devices, folder, count) as held:
+        os.environ[VISIBLE] = ",".join(held)
+        try:
+            yield held
+        finally:
+            os.environ.pop(VISIBLE)
+            if before is not None:
+                os.environ[VISIBLE] = before
 
 
 @contextlib.contextmanager
 def own_gpu() -> Iterator[str | None]:
     """Hold a GPU and let CUDA see no other; None where there is none."""
-    before = os.environ.get(VISIBLE)
-    devices = allowed(gpus(), before)
-    if not devices:
-        yield None
-        return
-    folder = Path(tempfile.gettempdir()) / f"reelset-gpus-{os.getuid()}"
-    with leased(devices, folder) as device:
-        os.environ[VISIBLE] = device
-        try:
-            yield device
-        finally:
-            os.environ.pop(VISIBLE)
-            if before is not None:
-                os.environ[VISIBLE] = before
+    with own_gpus() as held:
+        yield held[0] if held else None

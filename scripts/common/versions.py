@@ -15,6 +15,7 @@ VERSIONS = {
     "write_splits": 2,
     "fetch_checkpoint": 1,
     "extract_features": 3,
+    "train_model": 1,
     "map_annotations": 1,
     "aggregate_features": 2,
     "score_videos": 1,

@@ -27,8 +27,9 @@ def resolve(config: dict) -> dict:
     config = with_recipes(config)
     _raise_if(explained(config, schema))
     config = with_defaults(config, schema)
-    for name, entry in config["models"].items():
-        entry["model"] = entry["model"] or name
+    for section in ("models", "trainings"):
+        for name, entry in config[section].items():
+            entry["model"] = entry["model"] or name
     sections = schema["properties"]["flow"]["additionalProperties"]["properties"]
     for entry in config["flow"].values():
         own = parameters_of(entry["algorithm"])

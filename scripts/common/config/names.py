@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import models
+from models.cards import imagenet
 from scripts.common import originals
 from scripts.common.config.needs import listed_frames, parameters_of
 from scripts.common.config.schema import suggestion
@@ -17,6 +18,8 @@ def mistakes(config: dict) -> Iterator[str]:
     """Yield a line for each mistake; put the zoo's names in place of the originals'."""
     for name, entry in config["models"].items():
         yield from _mistakes_in_model(f"models.{name}", entry)
+    for name, entry in config["trainings"].items():
+        yield from _mistakes_in_training(f"trainings.{name}", entry, config)
     yield from _mistakes_in_encodings(config)
     yield from _mistakes_in_lists(config)
     for name, entry in config["flow"].items():
@@ -56,6 +59,11 @@ def _mistakes_in_judging(place: str, entry: dict, config: dict) -> Iterator[str]
     yield from _unless_known(
         f"{place}.model", entry["model"], known, "an entry of `models`"
     )
+    yield from _mistakes_in_choice(place, entry, config)
+
+
+def _mistakes_in_choice(place: str, entry: dict, config: dict) -> Iterator[str]:
+    """Yield chosen datasets, or sets of their splits, that are not there."""
     for name in entry["datasets"] or []:
         yield from _unless_known(
             f"{place}.datasets", name, list(config["datasets"]), "a dataset"
@@ -79,7 +87,7 @@ def _unless_known(place: str, value: str, known: list[str], kind: str) -> Iterat
 
 def _mistakes_in_encodings(config: dict) -> Iterator[str]:
     read = {"lists.encoding": config["lists"]["encoding"]}
-    for section in ("models", "flow"):
+    for section in ("models", "flow", "trainings"):
         for name, entry in config[section].items():
             read[f"{section}.{name}.encoding"] = entry["encoding"]
     named = [
@@ -118,6 +126,33 @@ def _mistakes_in_model(place: str, entry: dict) -> Iterator[str]:
     stack = entry["stack"]
     if isinstance(stack, int) and card.sampling == "dense" and stack < card.min_frames:
         yield f"{place}.stack: {entry['model']} needs {card.min_frames} frames or more"
+
+
+def _mistakes_in_training(place: str, entry: dict, config: dict) -> Iterator[str]:
+    """The same of a training."""
+    yield from _mistakes_in_choice(place, entry, config)
+    try:
+        entry["model"] = models.resolve(entry["model"])
+    except models.UnknownModel as error:
+        yield f"{place}.model: {error}"
+        return
+    card = models.card(entry["model"])
+    if card.colour == "flow":
+        yield f"{place}.model: {card.name} takes flow, and training has pictures"
+    if entry["frames"] and entry["frames"] < card.min_frames:
+        yield f"{place}.frames: {card.name} needs {card.min_frames} frames or more"
+    if entry["checkpoint"] == "imagenet":
+        try:
+            imagenet.image_network(card)
+        except imagenet.NotInflatable as error:
+            yield f"{place}.checkpoint: {error}"
+    if entry["batch_size"] % (entry["accumulate"] * entry["devices"]):
+        yield (
+            f"{place}.batch_size: {entry['batch_size']} cannot be divided among"
+            f" {entry['devices']} devices, and `accumulate: {entry['accumulate']}`"
+        )
+    if entry["scale"][0] > entry["scale"][1]:
+        yield f"{place}.scale: the least comes first"
 
 
 def _mistakes_in_source(place: str, dataset: dict) -> Iterator[str]:

@@ -6,7 +6,8 @@ OFFERED = (144, 240, 360, 480, 720, 1080, 1440, 2160)
 
 def needed_encodings(config: dict) -> list[str]:
     """Return the encodings of a checked configuration that something reads, sorted."""
-    entries = [*config["models"].values(), *config["flow"].values()]
+    sections = ("models", "flow", "trainings")
+    entries = [entry for name in sections for entry in config[name].values()]
     read = {entry["encoding"] for entry in entries}
     dumped = config["frames"]["encodings"]
     return sorted({config["lists"]["encoding"], *dumped, *read})

@@ -1,0 +1,1 @@
+"""Training: videos with their classes, clips of them, losses, the loop."""
