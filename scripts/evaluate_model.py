@@ -83,7 +83,7 @@ def evaluate(arguments: argparse.Namespace, folder: Path) -> Scored:
         scoring.complete(arguments.options["scores"], ticket["weights"])
     )
     store.flatten(folder / "scores.h5", sources(manifests, wanted), about)
-    names = scoring.class_names(ticket)
+    names = features.class_names(ticket)
     scored = read_scores(folder / "scores.h5", arguments.index, names)
     lost = [row for row in rows if not row.ok]
     more = {"weights": ticket["weights"]}

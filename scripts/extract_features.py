@@ -18,6 +18,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 import models
 from scripts.common import cli, features, files, runner, store
 from scripts.common.feature_shards import Shard, extract_shard
@@ -28,9 +30,6 @@ from scripts.common.stopwatch import Stopwatch
 from scripts.common.tables import Failure, Row
 from scripts.common.windows import TAILS, Unsuited
 from scripts.fetch_checkpoint import ticket
-
-# Class lists of which several may be true of one video.
-MULTI_LABEL = frozenset({"ava", "charades"})
 
 
 def users_mistakes() -> tuple[type[Exception], ...]:
@@ -107,25 +106,23 @@ def extract_videos(arguments: argparse.Namespace) -> int:
                 windows, width = video["features"].shape
                 print(f"{row.id}: {windows} windows of {width} numbers")
                 if arguments.show_pred:
-                    print_classes(video, card)
+                    print_classes(video, weights)
     print(f"features are in {output}; {stopwatch}")
     return 1 if failed else 0
 
 
-def print_classes(video: Mapping, card: models.Card, most: int = 5) -> None:
+def print_classes(video: Mapping, weights: dict, most: int = 5) -> None:
     """Print the most likely classes of each window with their probabilities.
 
     video: its arrays, `logits` (windows, classes) and `timestamps` (windows, 2).
+    weights: the ticket of the model's.
     """
-    import torch
-
-    names = models.class_names(card.classes, outputs=card.features["logits"].dim)
-    logits = torch.from_numpy(video["logits"][()]).float()
-    scores = logits.sigmoid() if card.classes in MULTI_LABEL else logits.softmax(dim=1)
+    names = features.class_names(weights)
+    scores = features.probabilities(video["logits"][()], weights)
     for (start, end), window in zip(video["timestamps"], scores, strict=True):
         print(f"  {start:.2f} s to {end:.2f} s")
-        for value, number in zip(*window.topk(most), strict=True):
-            print(f"    {value:.3f}  {names[number]}")
+        for number in np.argsort(-window, kind="stable")[:most]:
+            print(f"    {window[number]:.3f}  {names[number]}")
 
 
 def stack(text: str) -> int | str:

@@ -1,7 +1,8 @@
 """Charts of evaluations, probes and predictions, in the style of the report's."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -79,3 +80,75 @@ def projection(
         axes.set_title(drawable(title, most=80), fontsize=11)
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     return figure
+
+
+def over_time(
+    video: Path,
+    times: np.ndarray,
+    values: np.ndarray,
+    names: Sequence[str],
+    title: str,
+) -> Figure:
+    """Return the probabilities of classes over a video, under a strip of its frames.
+
+    Args:
+        video: the file.
+        times: (windows, 2), begin and end of each window in seconds.
+        values: (windows, classes), 0..1.
+        names: of the classes, from top to bottom.
+        title: of the chart.
+    """
+    begin, end = times[0, 0], times[:, 1].max()
+    with matplotlib.rc_context(STYLE):
+        height = 2.1 + 0.35 * len(names)
+        figure = Figure(figsize=(11, height), dpi=150, layout="constrained")
+        strip, axes = figure.subplots(
+            2, 1, sharex=True, height_ratios=(1, 0.35 * len(names))
+        )
+        for left, right, frame in stills(video, begin, end, aspect=8):
+            strip.imshow(frame, extent=(left, right, 0, 1), aspect="auto")
+        strip.set_yticks([])
+        strip.set_title(drawable(title, most=90), fontsize=11)
+        # Drawn one after the other: of windows that overlap, the later one is seen.
+        for (start, stop), column in zip(times, values, strict=True):
+            shown = axes.imshow(
+                column[:, None],
+                extent=(start, stop, len(names), 0),
+                aspect="auto",
+                cmap="Blues",
+                vmin=0,
+                vmax=1,
+            )
+        axes.set_xlim(begin, end)
+        axes.set_ylim(len(names), 0)
+        axes.set_yticks(np.arange(len(names)) + 0.5, [drawable(n, 30) for n in names])
+        axes.set_xlabel("seconds")
+        for each in (strip, axes):
+            each.tick_params(length=0)
+            each.spines[:].set_visible(False)
+        bar = figure.colorbar(shown, ax=[strip, axes], ticks=(0, 0.5, 1), shrink=0.6)
+        bar.set_label("probability")
+        bar.outline.set_visible(False)
+        bar.ax.tick_params(length=0)
+    return figure
+
+
+def stills(
+    video: Path, begin: float, end: float, aspect: float
+) -> Iterator[tuple[float, float, np.ndarray]]:
+    """Yield frames evenly over a part of a video: begin, end, and (H, W, 3) uint8.
+
+    aspect: width of all side by side through their height; they are as many as fit.
+    """
+    from scripts.common.decoding import Frames
+
+    frames = Frames(video)
+    _, _, height, width = frames.read([0]).shape
+    count = max(1, round(aspect * height / width))
+    borders = np.linspace(begin, end, count + 1)
+    middles = ((borders[:-1] + borders[1:]) / 2 * frames.fps).astype(int)
+    numbers = np.minimum(middles, frames.count - 1).tolist()
+    found = frames.read(sorted(set(numbers)))
+    by_number = dict(zip(sorted(set(numbers)), found, strict=True))
+    for left, right, number in zip(borders, borders[1:], numbers, strict=False):
+        yield left, right, by_number[number].permute(1, 2, 0).numpy()

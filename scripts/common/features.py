@@ -7,6 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 
+import numpy as np
+
 import models
 from scripts.common import devices
 from scripts.common.parts import Part
@@ -22,6 +24,8 @@ PICKS = {
     "https://github.com/IBM/action-recognition-pytorch": "drawn",
     "https://github.com/facebookresearch/SlowFast": "rounded",
 }
+# Class lists of which several may be true of one video.
+MULTI_LABEL = frozenset({"ava", "charades"})
 # Results that may wait for the writer: it is to lag behind a little, not to hoard.
 UNWRITTEN = 4
 
@@ -141,6 +145,32 @@ def outputs_of(options: dict) -> tuple[str, ...]:
 def views_of(options: dict) -> dict:
     """Return the views that complete options ask for; of features there is one."""
     return options.get("views", {"crops": 1, "size": None})
+
+
+def class_names(ticket: dict) -> tuple[str, ...]:
+    """Return the names of a model's classes, in the order of its logits.
+
+    ticket: of its weights; those of a network trained here name their classes.
+    """
+    card = models.card(ticket["model"])
+    own = ticket.get("classes")
+    return tuple(own or models.class_names(card.classes, card.features["logits"].dim))
+
+
+def probabilities(logits: np.ndarray, ticket: dict) -> np.ndarray:
+    """Return the probabilities of classes, float64 (…, classes).
+
+    Each by itself where several may be true of one video, else all add up to 1.
+
+    Args:
+        logits: (…, classes).
+        ticket: of the model's weights.
+    """
+    logits = np.asarray(logits, dtype=np.float64)
+    if "classes" not in ticket and models.card(ticket["model"]).classes in MULTI_LABEL:
+        return 1 / (1 + np.exp(-logits))
+    grown = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return grown / grown.sum(axis=-1, keepdims=True)
 
 
 def written(

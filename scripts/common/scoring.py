@@ -102,16 +102,6 @@ def listed(folder: Path, chosen: dict) -> list[str]:
     return members[chosen["split"]]
 
 
-def class_names(ticket: dict) -> tuple[str, ...]:
-    """Return the names of a model's classes, in the order of its scores.
-
-    ticket: of its weights; those of a network trained here name their classes.
-    """
-    card = models.card(ticket["model"])
-    own = ticket.get("classes")
-    return tuple(own or models.class_names(card.classes, card.features["logits"].dim))
-
-
 class ScoreShard(Shard):
     """A shard of one evaluation: scores of those of its videos that are in a list."""
 
