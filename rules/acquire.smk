@@ -101,7 +101,7 @@ rule download_videos:
         "logs/download_videos/{dataset}.{shard}.log",
     benchmark:
         "benchmarks/download_videos/{dataset}.videos.{shard}.tsv"
-    # At once it would be refused again; the next run goes on.
+    # At once it would be refused again; the next run of the workflow goes on.
     retries: 0
     localrule: True
     conda:
@@ -111,6 +111,8 @@ rule download_videos:
     params:
         options=video_options,
         retry=retry_of,
+        # A new number makes Snakemake run the job anew.
+        again=asked_again,
         settings=download_settings,
         clips=clips_wanted,
     message:

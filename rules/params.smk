@@ -50,6 +50,12 @@ def video_options(wildcards):
     )
 
 
+def asked_again(wildcards):
+    """Return how often a shard's videos were to be asked for again; 0 at first."""
+    path = Path(f"results/{wildcards.dataset}/videos/{wildcards.shard}.again")
+    return int(path.read_text()) if path.exists() else 0
+
+
 def encoding_options(wildcards):
     """Return what the clips of an encoding depend on."""
     return clip_options(wildcards.encoding)

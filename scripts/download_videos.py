@@ -6,6 +6,10 @@ Output: <manifest without .tsv>/<name>.<suffix> for each address, with <name>.js
 
 A host that refuses again and again is left alone for a while, by all jobs; what was not
 asked for is `pending`, and the next run of the job takes it.
+
+Where a row has a reason to try again, <manifest without .tsv>.again counts such runs of
+the job. The rule has the number among its params, so that the next run of the workflow
+does run it; without such a row the number stays, and so does the manifest.
 """
 
 import json
@@ -16,7 +20,7 @@ from collections.abc import Generator, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from scripts.common import addresses, cli, dropping, tables
+from scripts.common import addresses, cli, dropping, files, tables
 from scripts.common.addresses import Address
 from scripts.common.downloads import NotReady, Settings
 from scripts.common.downloads.hosts import REFUSALS, Hosts
@@ -60,7 +64,7 @@ class Downloads:
             yield described(row, target, answers[address])
 
     def finish(self, rows: list[Row]) -> None:
-        """Delete what nobody goes on from; stop where the manifest has to wait.
+        """Delete what nobody goes on from; note whether the job has to run again.
 
         Raises:
             SystemExit: videos are pending, and the config does not go on without them.
@@ -74,6 +78,8 @@ class Downloads:
                 f" {pending[0].message}. What is here is kept: run the same command"
                 " again then, or set `download: on_pending: go_on` to do without them."
             )
+        if any(row.status in self._job.retry - {"missing"} for row in rows):
+            count_again(self._job.manifest)
         kept = {
             partial_path(self._targets[row.id])
             for row in rows
@@ -99,6 +105,13 @@ class Downloads:
             return failure
         self._hosts.answered(address.host)
         return original
+
+
+def count_again(manifest: Path) -> None:
+    """Count one more run of a job whose manifest is not the last word."""
+    path = manifest.with_suffix(".again")
+    before = int(path.read_text()) if path.exists() else 0
+    files.write_text(path, f"{before + 1}\n")
 
 
 def local(row: Row) -> Row:

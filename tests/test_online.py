@@ -95,6 +95,20 @@ def test_a_site_that_refuses_is_left_alone_and_the_next_run_goes_on(tmp_path, we
     assert not list(made.folder.glob("results/web/videos/**/*.part*"))
 
 
+def test_a_passing_failure_is_tried_again_by_the_next_run(tmp_path, web: Web):
+    names = ["0.mp4", "error/2/503/1.mp4", "gone.mp4"]
+    made = project(tmp_path, [(web.url(name), "", "") for name in names])
+    made.run("clips")
+    assert sorted(r.status for r in clips(made).values()) == [
+        *("network", "not_found", "ok")
+    ]
+    asked = len(web.requests)
+    made.run("clips")
+    assert sorted(r.status for r in clips(made).values()) == ["not_found", "ok", "ok"]
+    assert len(web.requests) == asked + 1
+    assert made.planned("clips") == {}
+
+
 def test_a_build_may_go_on_without_what_is_pending(tmp_path, web: Web):
     names = ["0.mp4", "error/1/429/1.mp4", "2.mp4"]
     made = project(
@@ -107,12 +121,12 @@ def test_a_build_may_go_on_without_what_is_pending(tmp_path, web: Web):
     states = {row.status for row in clips(made).values()}
     assert states <= {"ok", "pending"}
     assert "pending" in states
-    made.configure(made.config | {"download": made.config["download"] | {"sleep": 0.1}})
-    assert made.planned() == {}, "how to download decides nothing about the result"
     for path in (made.folder / "resources/downloads").glob("cooldown*"):
         path.unlink()
-    made.run("--forcerun", "download_videos")
+    made.run()
     assert {row.status for row in clips(made).values()} == {"ok"}
+    made.configure(made.config | {"download": made.config["download"] | {"sleep": 0.1}})
+    assert made.planned() == {}, "how to download decides nothing about the result"
 
 
 def test_originals_may_go_and_come_back_only_for_what_is_not_made(tmp_path, web: Web):
