@@ -78,13 +78,12 @@ class Downloads:
                 f" {pending[0].message}. What is here is kept: run the same command"
                 " again then, or set `download: on_pending: go_on` to do without them."
             )
-        if any(row.status in self._job.retry - {"missing"} for row in rows):
+        passing = self._job.retry - {"missing"}
+        again = [row.id for row in rows if row.status in passing]
+        if again:
             count_again(self._job.manifest)
-        kept = {
-            partial_path(self._targets[row.id])
-            for row in rows
-            if row.status in UNSETTLED and row.id in self._targets
-        }
+        targets = (self._targets[name] for name in again if name in self._targets)
+        kept = set(map(partial_path, targets))
         for folder in self._job.folder.glob(f"{PARTIAL}*"):
             if folder not in kept:
                 shutil.rmtree(folder)
