@@ -1,182 +1,95 @@
-"""Speed of feature extraction against one window at a time, on the CPU in float32.
+"""Feature extraction, one row of benchmarks/README.md after the other.
 
-Ours:     scripts.common.extraction.extract, as extract_features uses it: decode
-          workers beside the network, batches that cross videos, channels last.
-Baseline: what older extractors do: decode a window, prepare it, call the network on it
-          alone in PyTorch's plain layout, and so on. It has the same weights (random),
-          the same decoder, windows and threads.
-Limits:   decoding alone, all frames of the windows once, and the network alone, on
-          clips that are there already, in batches and channels last. Nothing that does
-          both can be faster than either.
+    cpu       windows/s against one window at a time, and against the network alone
+    gpu       the same on a GPU, with bfloat16, and the share of the GPU's arithmetic
+    decoding  decoding and resizing against torchcodec alone on the same cores
+    memory    of a video of 3 hours against one of 3 minutes
+    files     aggregating, and random reads, against one .npy file for each video
 
-Printed are windows/s, the ratios round by round, and the largest relative L2 difference
-between the features of a window.
+Each takes other sizes too: `python -m benchmarks.bench_extraction ROW --help`.
 """
 
 import argparse
-import multiprocessing
 import tempfile
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import ExitStack
-from functools import cache, partial
 from pathlib import Path
 
-import numpy as np
-import torch
-
 import models
-from benchmarks.timing import Cost, cores, in_turn, show, timed
-from scripts.common.decoding import Frames, read_pieces, read_windows
-from scripts.common.extraction import Machine, Settings, extract
-from scripts.common.features import complete, sampling_of
-from scripts.common.networks import Network, prepare_device
-from scripts.common.parts import joined
-from scripts.common.tables import Failure, Row
-from scripts.common.windows import Sampling, window_starts
-from tests.projects import make_video
-
-MODELS = ("s3d_k400", "r2plus1d_18_k400")
+from benchmarks.extraction import decoding, feature_files, memory, on_cpu, on_gpu
+from benchmarks.timing import cores
 
 
-def make_videos(folder: Path) -> list[Path]:
-    """Generate two clips as the default encoding makes them, 10.4 s each."""
-    paths = [folder / f"{seed}.mp4" for seed in range(2)]
-    for seed, path in enumerate(paths):
-        make_video(path, seconds=10.4, fps=25, size="340x256", seed=seed)
-    return paths
-
-
-def sampling_for(model: str) -> Sampling:
-    """Return the model's own windows, one after the other."""
-    own = {"stack": None, "stride": None, "step": None, "tail": "drop"}
-    return sampling_of(complete({"model": model, **own}, "random"))
-
-
-def ours(paths: list[Path], network: models.Extractor, settings: Settings):
-    """Return the features of all windows (N, D), in the order of the videos."""
-    tasks = [(Row(str(path), path=str(path)), ("model",)) for path in paths]
-    runs = {"model": (network, settings)}
-    results = joined(extract(tasks, runs, Machine(threads=cores())))
-    arrays = {row.id: result for _, row, result in results}
-    for result in arrays.values():
-        if isinstance(result, Failure):
-            raise result
-    return np.concatenate([arrays[str(path)]["features"] for path in paths])
-
-
-def one_at_a_time(paths: list[Path], network: models.Extractor, settings: Settings):
-    """Return the same, without batches, workers or channels last."""
-    torch.set_num_threads(cores())
-    features = []
-    with torch.inference_mode():
-        for path in paths:
-            for window in read_windows(path, settings.sampling):
-                clip = models.prepare(window.frames, network.card).contiguous()
-                features.append(network(clip[None])["features"])
-    return torch.cat(features).numpy()
-
-
-def decode_alone(paths: list[Path], network: models.Extractor, settings: Settings):
-    """Decode the frames of all windows, several videos at a time."""
-
-    def decode(path: Path) -> None:
-        for _ in read_pieces(path, {"model": settings.sampling}):
-            pass
-
-    with ThreadPoolExecutor(cores()) as pool:
-        list(pool.map(decode, paths))
-
-
-def network_alone(paths: list[Path], network: models.Extractor, settings: Settings):
-    """Run as many clips of noise, in batches and channels last."""
-    prepare_device("cpu", cores())
-    runner = Network(network, ["features"], "cpu", batch_size=settings.batch_size)
-    sampling, card = settings.sampling, network.card
-    frames = torch.rand(card.frames, card.crop, card.crop, 3)
-    for path in paths:
-        video = Frames(path, sampling.fps)
-        for start in window_starts(video.count, sampling):
-            list(runner.add(start, frames))
-    list(runner.finish())
-
-
-CONTENDERS = {
-    "ours": ours,
-    "one at a time": one_at_a_time,
-    "decoding alone": decode_alone,
-    "network alone": network_alone,
-}
-# In a contender's process; ours changes the layout of its network's weights.
-create = cache(models.create)
-
-
-def run(
-    name: str, paths: list[Path], model: str, settings: Settings
-) -> tuple[Cost, np.ndarray]:
-    """Return what a contender took, and its features."""
-    network, features = create(model), []
-    work = partial(CONTENDERS[name], paths, network, settings)
-    cost = timed(lambda: features.append(work()))
-    return cost, features[0]
-
-
-def difference(features: np.ndarray, expected: np.ndarray) -> float:
-    """Return the largest relative L2 difference of two arrays' rows."""
-    distance = np.linalg.norm(features - expected, axis=1)
-    return float((distance / np.linalg.norm(expected, axis=1)).max())
-
-
-def compare(model: str, paths: list[Path], batch_size: int, repeats: int) -> None:
-    """Run both with one model and print the comparison."""
-    settings = Settings(sampling_for(model), batch_size=batch_size)
-    with ExitStack() as stack:
-        calls = {}
-        # Each has a process of its own: what one sets, the other does not inherit.
-        for name in CONTENDERS:
-            context = multiprocessing.get_context("spawn")
-            pool = stack.enter_context(ProcessPoolExecutor(1, context))
-            calls[name] = lambda name=name, pool=pool: pool.submit(
-                run, name, paths, model, settings
-            ).result()
-        # The first call of each is not timed: it is what the difference is taken of.
-        features, expected, *_ = (call()[1] for call in calls.values())
-        contenders = {name: lambda call=call: call()[0] for name, call in calls.items()}
-        show(model, in_turn(contenders, repeats), len(features), "windows")
-    print(
-        f"{model:18} largest relative difference: {difference(features, expected):.1e}"
-    )
-
-
-def main() -> None:
-    """Compare the models."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the rows and of their sizes."""
+    result = argparse.ArgumentParser(
         prog="python -m benchmarks.bench_extraction",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--model",
-        action="append",
-        choices=models.names(),
-        help=f"may be given several times (default: {' and '.join(MODELS)})",
+    rows = result.add_subparsers(dest="row", required=True, metavar="ROW")
+
+    def row(name: str, module) -> argparse.ArgumentParser:
+        style = argparse.RawDescriptionHelpFormatter
+        return rows.add_parser(name, description=module.__doc__, formatter_class=style)
+
+    of_models = {"action": "append", "choices": models.names(), "metavar": "NAME"}
+    videos = {"type": Path, "action": "append", "metavar": "FILE"}
+    cpu = row("cpu", on_cpu)
+    cpu.add_argument("--model", **of_models, help="default: four, one after the other")
+    cpu.add_argument("--batch-size", type=int, default=4, help="default: 4")
+    cpu.add_argument("--video", **videos, help="default: two generated ones")
+    cpu.add_argument("--repeats", type=int, default=3, help="rounds (default: 3)")
+    gpu = row("gpu", on_gpu)
+    gpu.add_argument("--model", **of_models, help="default: four, one after the other")
+    gpu.add_argument("--video", **videos, help="default: generated ones")
+    gpu.add_argument("--copies", type=int, default=16, help="of a video (default: 16)")
+    gpu.add_argument("--decoder", choices=("cpu", "cuda"), default="cpu")
+    gpu.add_argument("--repeats", type=int, default=3, help="rounds (default: 3)")
+    gpu.add_argument(
+        "--peak",
+        type=float,
+        default=None,
+        metavar="TFLOPS",
+        help="the GPU's dense bfloat16 peak; 2 operations a multiply-accumulate",
     )
-    parser.add_argument(
-        "--batch-size", type=int, default=4, help="windows at a time (default: 4)"
+    decode = row("decoding", decoding)
+    decode.add_argument("--video", **videos, help="default: two generated ones")
+    decode.add_argument("--repeats", type=int, default=5, help="rounds (default: 5)")
+    long = row("memory", memory)
+    long.add_argument("--hours", type=float, default=3, help="default: 3")
+    long.add_argument(
+        "--numbers",
+        type=int,
+        default=12_544,
+        help="in a window's features (default: 12,544, 0.8 GB for 3 hours)",
     )
-    parser.add_argument(
-        "--video",
-        type=Path,
-        action="append",
-        metavar="FILE",
-        help="take this video, not generated ones; may be given several times",
-    )
-    parser.add_argument("--repeats", type=int, default=3, help="rounds (default: 3)")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        paths = arguments.video or make_videos(Path(folder))
-        print(f"batches of {arguments.batch_size}, {cores()} threads")
-        for model in arguments.model or MODELS:
-            compare(model, paths, arguments.batch_size, arguments.repeats)
+    stored = row("files", feature_files)
+    stored.add_argument("--videos", type=int, default=20_000, help="default: 20,000")
+    stored.add_argument("--reads", type=int, default=5_000, help="default: 5,000")
+    stored.add_argument("--repeats", type=int, default=3, help="rounds (default: 3)")
+    return result
+
+
+def main() -> None:
+    """Run one row and print its figures."""
+    given = parser().parse_args()
+    print(f"{cores()} cores")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if given.row == "cpu":
+            paths = given.video or on_cpu.make_videos(folder)
+            for model in given.model or on_cpu.MODELS:
+                on_cpu.compare(model, paths, given.batch_size, given.repeats)
+        elif given.row == "gpu":
+            paths = (given.video or on_cpu.make_videos(folder)) * given.copies
+            for model in given.model or on_cpu.MODELS:
+                on_gpu.compare(model, paths, given.decoder, given.peak, given.repeats)
+        elif given.row == "decoding":
+            paths = given.video or on_cpu.make_videos(folder)
+            decoding.compare(paths, given.repeats)
+        elif given.row == "memory":
+            memory.compare(folder, given.hours, given.numbers)
+        else:
+            feature_files.compare(folder, given.videos, given.reads, given.repeats)
 
 
 if __name__ == "__main__":
