@@ -122,6 +122,17 @@ def test_another_frame_rate_shows_what_ffmpegs_filter_shows(tmp_path):
     assert torch.equal(ours.read(numbers), theirs.read(numbers))
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU that decodes")
+def test_what_a_gpu_does_not_decode_is_decoded_all_the_same(rows, tmp_path):
+    path = Path(rows[0].path)
+    numbers = list(range(10))
+    expected = Frames(path).read(numbers)
+    assert torch.equal(Frames(path, device="cuda").read(numbers), expected)
+    (tmp_path / "text.mp4").write_text("no video")
+    with pytest.raises(Failure):
+        Frames(tmp_path / "text.mp4", device="cuda")
+
+
 def test_a_video_that_cannot_be_read_costs_no_other_its_features(rows, tmp_path):
     (tmp_path / "text.mp4").write_text("no video")
     bad = Row("bad", path=str(tmp_path / "text.mp4"))

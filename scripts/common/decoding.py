@@ -6,7 +6,9 @@ import time
 import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -45,10 +47,7 @@ class Frames:
             source = path.open("rb")
             weakref.finalize(self, source.close)
         try:
-            # Exact seeking scans the file first, so that frame numbers are right.
-            self._decoder = VideoDecoder(
-                source, seek_mode="exact", num_ffmpeg_threads=1, device=device
-            )
+            self._decoder = _decoder(source, device)
         except (RuntimeError, ValueError) as error:
             raise Failure("not_video", _cause(error)) from error
         about = self._decoder.metadata
@@ -170,6 +169,20 @@ def read_windows(path: Path, sampling: Sampling) -> Iterator[Window]:
         if missing:
             kept |= zip(missing, video.read(missing), strict=True)
         yield Window(torch.stack([kept[number] for number in numbers]), begin, end)
+
+
+def _decoder(source: Path | BinaryIO, device: str) -> VideoDecoder:
+    """Open a video; on the CPU where NVDEC, or the library's build, does not take it.
+
+    Exact seeking scans the file first, so that frame numbers are right.
+    """
+    open_on = partial(VideoDecoder, source, seek_mode="exact", num_ffmpeg_threads=1)
+    try:
+        return open_on(device=device)
+    except RuntimeError:
+        if device == "cpu":
+            raise
+        return open_on(device="cpu")
 
 
 def _cause(error: Exception) -> str:

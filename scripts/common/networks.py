@@ -69,7 +69,7 @@ class Network:
         _channels_last(self.extractor)
         self.batch_size = batch_size
         self._names, self._device, self._compiled = names, device, compiled
-        self._call = torch.compile(self.extractor) if compiled else self.extractor
+        self._call = self.extractor
         self._precision = getattr(torch, precision)
         self._waiting: list[tuple[object, Frames]] = []
         # One batch is copied back while the next one is computed.
@@ -79,6 +79,9 @@ class Network:
         """Take a clip; yield clips that are done, with their outputs."""
         if self.batch_size is None:
             self.batch_size = self._measured(frames)
+        if self._compiled and self._call is self.extractor:
+            # After the measurement, whose batches have other sizes.
+            self._call = torch.compile(self.extractor)
         if self._waiting and len(self._waiting[0][1]) != len(frames):
             yield from self._run()
         self._waiting.append((clip, frames))
