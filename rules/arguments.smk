@@ -216,6 +216,7 @@ def estimate_options(wildcards, input):
                 "annotations" if in_place(name) else next(iter(dataset["source"]))
             ),
             "shards": dataset["shards"],
+            "keep_originals": dataset["keep_originals"],
             "expected": dataset["expected"].get("videos"),
         }
         for name, dataset in DATASETS.items()

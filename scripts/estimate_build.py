@@ -3,7 +3,7 @@
 Input:  the index of each dataset, where it is built; else the number of videos that the
         config expects; and what the config asks for.
 Output: a table on the terminal: files and folders, bytes, hours of cores and of GPUs,
-        of the whole build, whatever of it is done.
+        of originals, clips, frames, flow and features, whatever of it is done.
 
 Sizes are those of ordinary videos and may be wrong by a factor of two: still pictures
 take less, noise takes more. Hours are on the safe side.
@@ -62,12 +62,15 @@ def parts(options: Mapping, dataset: Mapping, load: Load) -> Iterator[Part]:
     Args:
         options: `encodings` (those that something reads), `frames`, `flow` and `models`
             of a checked configuration.
-        dataset: `shards`, and `source`: `folder`, `archives` or `annotations`.
+        dataset: `shards`, `keep_originals`, and `source`: `folder`, `archives` or
+            `annotations`.
         load: its videos.
     """
     videos, shards = load.videos, dataset["shards"]
     if dataset["source"] == "annotations":
-        yield Part("videos", 2 * videos, DOWNLOAD * videos)
+        # Each has a sidecar, which stays.
+        kept = dataset["keep_originals"]
+        yield Part("videos", (1 + kept) * videos, DOWNLOAD * videos * kept)
     if dataset["source"] == "archives":
         yield Part("downloads, originals", videos, 2 * load.bytes)
     for name, encoding in options["encodings"].items():
@@ -204,8 +207,9 @@ def main(argv: list[str] | None = None) -> None:
     )
     cli.add_options(
         parser,
-        "`datasets` (`source`: its kind, `shards`, `expected`: number of videos or"
-        " null), `encodings`, `frames`, `flow` and `models` as in config/README.md",
+        "`datasets` (`source`: its kind, `shards`, `keep_originals`, `expected`: number"
+        " of videos or null), `encodings`, `frames`, `flow` and `models` as in"
+        " config/README.md",
     )
     arguments = parser.parse_args(argv)
     options, results = arguments.options, arguments.results

@@ -70,6 +70,14 @@ def test_clips_and_pictures_in_folders_are_a_file_each():
     assert 150e9 < parts["clips/default"].bytes / 1.9 < 300e9
 
 
+def test_downloads_that_are_not_kept_leave_their_sidecars():
+    dataset = {"source": "annotations", "shards": 10, "keep_originals": False}
+    dropped = planned(dataset, KINETICS)["videos"]
+    kept = planned(dataset | {"keep_originals": True}, KINETICS)["videos"]
+    assert (dropped.files, dropped.bytes) == (500_000, 0)
+    assert (kept.files, kept.bytes) == (1_000_000, 7.5e12)
+
+
 def test_features_follow_windows_and_their_type():
     def size(**entry):
         entry = {"checkpoint": "random", **entry}

@@ -4,6 +4,7 @@ import os
 import shutil
 
 import pytest
+import yaml
 
 from tests.cluster import slurm as own
 from tests.projects import ROOT, Project
@@ -19,15 +20,18 @@ def pytest_ignore_collect(collection_path, config):
 
 @pytest.fixture(scope="session")
 def conda_demo(tmp_path_factory) -> Project:
-    """The demo, each rule in an environment made of what its file names."""
+    """The demo and a probe, each rule in an environment of what its file names."""
     if not shutil.which("uv"):
         pytest.skip("there is no uv, which makes the environments: `pip install uv`")
     project = Project(tmp_path_factory.mktemp("conda"))
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    probe = {"model": "r2plus1d_18_k400", "method": "knn"}
+    project.configure(config | {"probes": {"neighbours": probe}})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", f"{STAND_IN}:{os.environ['PATH']}")
         # Without bytecode each process would compile torch anew.
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-        project.run("--sdm", "conda")
+        project.run("all", "probes", "--sdm", "conda")
     return project
 
 

@@ -27,6 +27,7 @@ def test_the_demo_builds_with_what_its_environments_name(conda_demo):
         path.read_text() for path in (ROOT / "envs").glob("*.yaml")
     }
     assert (conda_demo.folder / "results/demo/checked.txt").exists()
+    assert any((conda_demo.folder / "results/demo/probes/neighbours").iterdir())
 
 
 @pytest.mark.parametrize(
