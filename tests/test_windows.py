@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from docs import draw_windows
 from scripts.common.windows import (
     PICKS,
     TAILS,
@@ -16,6 +17,7 @@ from scripts.common.windows import (
     window_times,
 )
 from scripts.common.windows import windows as cut
+from tests.projects import ROOT
 from tests.recipe import PARITY
 
 samplings = st.builds(
@@ -213,3 +215,8 @@ def test_clips_of_a_test_have_their_frames_inside_the_video(frames, sampling):
         wanted |= set(numbers)
     assert [start for start, _, _ in found] == sorted(start for start, _, _ in found)
     assert set(needed_frames(frames, sampling).nonzero()[0].tolist()) == wanted
+
+
+def test_the_picture_shows_the_windows_as_they_are():
+    drawn = (ROOT / "docs" / "windows.svg").read_text()
+    assert drawn == "\n".join(draw_windows.draw()) + "\n"
