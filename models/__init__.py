@@ -24,12 +24,12 @@ _LAZY = {
     "CheckpointUnavailable": "models.checkpoints",
     "Extractor": "models.zoo",
     "class_names": "models.classes",
-    "classes_in": "models.checkpoints",
     "count_macs": "models.zoo",
     "count_parameters": "models.zoo",
     "create": "models.zoo",
     "fetch": "models.checkpoints",
     "prepare": "models.transforms",
+    "trained": "models.checkpoints",
 }
 
 __all__ = [

@@ -79,24 +79,28 @@ def read_with_classes(
 ) -> tuple[dict[str, Tensor], tuple[str, ...] | None]:
     """The same, and the names of the classes where the file has them (`class_list`)."""
     path = Path(path)
-    _check_magic(path)
-    try:
-        content = _content(path)
-    except Exception as error:  # a damaged or hostile pickle can raise anything
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise CheckpointError(
-            f"{path} is damaged or holds more than plain tensors, and is not loaded: "
-            f"{reason[0]}"
-        ) from error
+    content = _loaded(path)
     try:
         return tensors(content), class_list(content)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
 
 
-def classes_in(path: str | Path) -> tuple[str, ...] | None:
-    """The classes that a checkpoint file names itself; errors are those of `read`."""
-    return read_with_classes(path)[1]
+def trained(path: str | Path) -> dict[str, Any]:
+    """What a checkpoint of `train_model` says of itself; empty for any other.
+
+    `classes`, their names, and `clips`, what the network learnt from: `frames`,
+    `stride`, `sampling` and `fps` as on a card, and `size`, their side in pixels.
+    Errors are those of `read`.
+    """
+    content = _loaded(Path(path))
+    classes = class_list(content)
+    options = content.get("options") if classes else None
+    if not isinstance(options, Mapping):
+        return {"classes": list(classes)} if classes else {}
+    names = ("frames", "stride", "sampling", "fps", "size")
+    clips = {name: options[name] for name in names}
+    return {"classes": list(classes), "clips": clips}
 
 
 def class_list(content: Any) -> tuple[str, ...] | None:
@@ -365,6 +369,20 @@ def _check_magic(path: Path) -> None:
         raise CheckpointError(f"{path} is a gzip archive: unpack the checkpoint first")
     if not head.startswith(MAGIC):
         raise CheckpointError(f"{path} is not a PyTorch checkpoint")
+
+
+def _loaded(path: Path) -> Any:
+    """What a file holds; raises as `read` does."""
+    _check_magic(path)
+    try:
+        content = _content(path)
+    except Exception as error:  # a damaged or hostile pickle can raise anything
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise CheckpointError(
+            f"{path} is damaged or holds more than plain tensors, and is not loaded: "
+            f"{reason[0]}"
+        ) from error
+    return content
 
 
 def _content(path: Path) -> Any:

@@ -80,7 +80,9 @@ def evaluate(arguments: argparse.Namespace, folder: Path) -> Scored:
     manifests = [arguments.scores / f"{shard}.tsv" for shard in shards]
     rows = [row for row in tables.read_all(manifests) if row.id in wanted]
     about = features.provenance(
-        scoring.complete(arguments.options["scores"], ticket["weights"])
+        scoring.complete(
+            arguments.options["scores"], ticket["weights"], ticket.get("clips")
+        )
     )
     store.flatten(folder / "scores.h5", sources(manifests, wanted), about)
     names = features.class_names(ticket)

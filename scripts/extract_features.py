@@ -77,6 +77,7 @@ def extract_videos(arguments: argparse.Namespace) -> int:
             "decoder": arguments.decoder,
         },
         weights["weights"],
+        weights.get("clips"),
     )
     card = models.card(name)
     for feature in options["features"]:

@@ -3,8 +3,8 @@
 Input:  the name of a model, and which weights: `published`, `random`,
         `imagenet` or a file.
 Output: a small JSON file, the ticket: the model, the file (null for random weights) and
-        the file's sha256, and the class names that it has of its own. Whatever depends
-        on the weights depends on the ticket.
+        the file's sha256, and what `train_model` says of a network of its own. Whatever
+        depends on the weights depends on the ticket.
 """
 
 import json
@@ -29,7 +29,8 @@ def ticket(model: str, checkpoint: str, directory: Path) -> dict:
         directory: where downloads are kept.
 
     Returns:
-        What the ticket holds; `classes` only where the file names its own.
+        What the ticket holds; of a network that `train_model` trained also its
+        `classes` and the `clips` that it learnt from.
 
     Raises:
         models.CheckpointError: the file is no checkpoint.
@@ -48,8 +49,8 @@ def ticket(model: str, checkpoint: str, directory: Path) -> dict:
         if not path.is_file():
             raise FileNotFoundError(f"there is no checkpoint {path}")
     found = {"model": model, "file": str(path), "weights": files.sha256(path)}
-    own = None if checkpoint == "published" else models.classes_in(path)
-    return found | ({"classes": own} if own else {})
+    own = checkpoint not in ("published", "imagenet")
+    return found | (models.trained(path) if own else {})
 
 
 def main(argv: list[str] | None = None) -> None:

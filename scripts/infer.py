@@ -91,6 +91,7 @@ def look(video: Path, weights: dict, asked: dict, threads: int) -> Seen:
     options = features.complete(
         {"model": weights["model"], "features": ["logits"], **fixed, **asked},
         weights["weights"],
+        weights.get("clips"),
     )
     tasks = [(Row(str(video), path=str(video)), ("model",))]
     model = {"model": Model(options, weights["file"])}

@@ -14,11 +14,15 @@ import torch
 import models
 from models.transforms import resize
 from models.views import average, views
-from scripts import evaluate_model, score_videos
+from scripts import evaluate_model, fetch_checkpoint, score_videos
 from scripts.common import scoring, tables
 from scripts.common.annotations.base import DEFAULT_SET
 from scripts.common.decoding import Frames
+from scripts.common.features import Model, compute
+from scripts.common.parts import joined
+from scripts.common.stopwatch import Stopwatch
 from scripts.common.store import FeatureStore
+from scripts.common.training.augmentation import seen_at
 from tests.actions import index_actions, make_actions
 
 MODEL = "r2plus1d_18_k400"
@@ -223,3 +227,30 @@ def test_scores_of_views_are_averaged_as_their_authors_do():
     probabilities = torch.from_numpy(logits).softmax(dim=1).mean(dim=0)
     (found,) = scoring.one_score(logits, "probabilities")
     np.testing.assert_allclose(found, probabilities, rtol=1e-6)
+
+
+def test_a_network_trained_here_is_tested_on_what_it_learnt_from(dataset, tmp_path):
+    name = "ibm_mini_k400_resnet_18_f8"
+    own = list(NAMES.values())
+    network = models.create(name, classes=own).network
+    clips = {"frames": 4, "stride": 1, "sampling": "uniform", "fps": None, "size": 32}
+    content = {"model": name, "classes": own, "options": clips}
+    torch.save(content | {"state_dict": network.state_dict()}, tmp_path / "model.pt")
+    given = fetch_checkpoint.ticket(name, str(tmp_path / "model.pt"), tmp_path)
+    assert (given["classes"], given["clips"]) == (own, clips)
+    nothing = dict.fromkeys(("sampling", "clips", "crops", "size", "average"))
+    options = asked(model=name, stack=None, views=nothing)
+    full = scoring.complete(options, given["weights"], given["clips"])
+    assert (full["picked"], full["size"], full["fps"]) == (4, 32, None)
+    assert full["views"]["clips"] == full["views"]["crops"] == 1
+    path = dataset.folder / "videos" / "0005.mp4"
+    model = {"one": Model(full, given["file"])}
+    tasks = [(tables.Row("0005.mp4", path=str(path)), ("one",))]
+    ((_, _, found),) = joined(compute(tasks, model, 1, Stopwatch()))
+    card = seen_at(models.card(name), 4, 32)
+    assert card.resize.short == 37
+    clip = models.prepare(Frames(path).read([1, 4, 7, 10]), card)
+    extractor = models.create(name, tmp_path / "model.pt")
+    with torch.inference_mode():
+        expected = extractor(clip[None])["logits"].numpy()
+    np.testing.assert_allclose(found["logits"], expected, rtol=1e-3, atol=1e-4)

@@ -39,11 +39,13 @@ def protocol(card: Card) -> Protocol:
     """Return the protocol of a card's published accuracy; of others, one view."""
     repository = card.source.rsplit("/", 1)[-1]
     dense = card.sampling == "dense"
-    if repository == "action-recognition-pytorch" and card.published:
+    if not card.published:
+        return Protocol(card.sampling)
+    if repository == "action-recognition-pytorch":
         # The eight with weights are tested on full frames; the benchmark, on one view.
         if card.crop == 256:
             return Protocol(card.sampling, 10 if dense else 2, 3)
-    elif repository == "temporal-shift-module" and card.published:
+    elif repository == "temporal-shift-module":
         if dense:
             return Protocol("dense", 10, 3, "logits", 256)
         if card.classes == "something_v2":

@@ -91,7 +91,8 @@ class Shard:
     def __init__(self, job: Job, weights: Path, batch_size: int | None, compiled: bool):
         """Complete the job's options by the ticket of the weights."""
         found = json.loads(weights.read_text())
-        self.job = replace(job, options=self.complete(job.options, found["weights"]))
+        options = self.complete(job.options, found["weights"], found.get("clips"))
+        self.job = replace(job, options=options)
         self.model = Model(self.job.options, found["file"], batch_size, compiled)
         self.name = job.manifest.parent.name
         self.store = ShardStore(job)

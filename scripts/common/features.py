@@ -47,14 +47,27 @@ class Model:
     compiled: bool = False
 
 
-def complete(options: dict, weights: str) -> dict:
+def card_of(model: str, clips: Mapping | None) -> models.Card:
+    """Return a model's card; of a network trained here, with the clips it learnt from.
+
+    clips: of the ticket of its weights.
+    """
+    card = models.card(model)
+    if clips is None:
+        return card
+    known = {name: clips[name] for name in ("frames", "stride", "sampling", "fps")}
+    return replace(card, published={}, **known)
+
+
+def complete(options: dict, weights: str, clips: Mapping | None = None) -> dict:
     """Return the options with the model's own values where they are null.
 
     Args:
         options: a model entry of the config.
         weights: sha256 of the checkpoint, or what the random weights are.
+        clips: what the network learnt from, if it was trained here (see the ticket).
     """
-    card = models.card(options["model"])
+    card = card_of(options["model"], clips)
     # Who says how far apart frames are does not want them spread.
     spread = card.sampling == "uniform" and options["stride"] is None
     stack = options["stack"] or (WHOLE if spread else card.frames)
@@ -63,6 +76,8 @@ def complete(options: dict, weights: str) -> dict:
     own = {"stack": stack, "stride": stride, "step": step, "weights": weights}
     if spread:
         own |= {"picked": card.frames, "pick": PICKS.get(card.source, "middle")}
+    if clips and clips["size"] != card.crop:
+        own["size"] = clips["size"]
     asked = options.get("fps", "model")
     fps = {"model": card.fps, "source": None}.get(asked, asked)
     return options | own | {"fps": fps}
@@ -130,9 +145,12 @@ def compute(
 
 def extractor_of(model: Model) -> "models.Extractor":
     """Return the network of a model, which takes crops of the size of its views."""
+    from scripts.common.training.augmentation import seen_at
+
     extractor = models.create(model.options["model"], model.checkpoint)
+    card = seen_at(extractor.card, None, model.options.get("size"))
     size = views_of(model.options)["size"]
-    extractor.card = replace(extractor.card, crop=size or extractor.card.crop)
+    extractor.card = replace(card, crop=size or card.crop)
     return extractor
 
 

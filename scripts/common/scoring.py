@@ -1,6 +1,6 @@
 """Scores of videos: which views of each a model gets, and what is kept of them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,16 +23,17 @@ WINDOWS = "windows"
 SPREADS = {"https://github.com/mit-han-lab/temporal-shift-module": "twice"}
 
 
-def complete(options: dict, weights: str) -> dict:
+def complete(options: dict, weights: str, clips: Mapping | None = None) -> dict:
     """Return the options of scores with the model's own values where they are null.
 
     Args:
         options: of a model entry of the config, and `views`.
         weights: sha256 of the checkpoint, or what the random weights are.
+        clips: what the network learnt from, if it was trained here (see the ticket).
     """
-    card = models.card(options["model"])
+    card = features.card_of(options["model"], clips)
     views = views_of(options["views"], card)
-    full = features.complete(options, weights) | {"views": views}
+    full = features.complete(options, weights, clips) | {"views": views}
     if views["sampling"] == WINDOWS:
         return full
     frames = options["stack"]
