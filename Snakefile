@@ -10,6 +10,7 @@ if "datasets" not in config:
 
 
 include: "rules/common.smk"
+include: "rules/acquired.smk"
 include: "rules/inputs.smk"
 include: "rules/params.smk"
 include: "rules/arguments.smk"

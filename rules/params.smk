@@ -27,7 +27,7 @@ def index_options(wildcards):
 
 def file_options(wildcards):
     """Return what is known of a file to download."""
-    return places(files_in(wildcards.originals)[wildcards.file])
+    return places(by_name(wildcards.originals, originals.of_files)[wildcards.file])
 
 
 def list_options(wildcards):

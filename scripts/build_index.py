@@ -16,14 +16,13 @@ A shard table holds what the clips depend on and nothing else, so that new label
 splits do not touch it, and a new video touches the table of its own shard alone.
 """
 
-import hashlib
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from scripts.common import addresses, cli, files, tables, workload
+from scripts.common import addresses, cli, files, tables
 from scripts.common.annotations import (
     READERS,
     Annotated,
@@ -34,15 +33,16 @@ from scripts.common.annotations import (
     read_table,
     refuse_twins,
 )
-from scripts.common.ids import SlugTooLong, fingerprint, shard_name, shard_of, slug
-from scripts.common.index import LABEL_SEPARATOR, Entry, render_events, render_videos
+from scripts.common.ids import SlugTooLong, slug
+from scripts.common.index import LABEL_SEPARATOR, Entry, write_index
 from scripts.common.sources import (
     Source,
     image_folders,
+    in_source,
     is_video,
-    source_row,
     videos,
     walk_folder,
+    where_annotated,
 )
 from scripts.common.subset import select, subset_classes
 from scripts.common.tables import Row
@@ -67,42 +67,6 @@ def read_annotations(options: Mapping, paths: list[Path]) -> Annotations:
             f"a table is one file, and `annotations: files` gives {len(paths)}"
         )
     return read_table(paths[0], options["columns"], options["label_separator"])
-
-
-def in_source(annotated: Annotated, source: Source) -> Row:
-    """Return the row of an annotated video that a folder or archives have."""
-    found = source.find(annotated.name)
-    if found is None:
-        message = f"the source has no file {annotated.name}"
-        return Row(annotated.id, "missing", message)
-    if annotated.is_cut:
-        return replace(found, id=annotated.id)
-    return segment(replace(found, id=annotated.id), annotated)
-
-
-def where_annotated(annotated: Annotated, folder: Path) -> Row:
-    """Return the row of a video that is where the annotations say.
-
-    Args:
-        annotated: its `url` is where to download it; without one, `name` is its path,
-            or a YouTube id.
-        folder: what paths are relative to: the annotations' own.
-    """
-    address = addresses.parse(annotated.url or annotated.name)
-    if address:
-        row = Row(annotated.id, path=address.url, key=fingerprint(url=address.url))
-    else:
-        row = source_row(annotated.id, folder / annotated.name)
-    return segment(row, annotated)
-
-
-def segment(row: Row, annotated: Annotated) -> Row:
-    """Return the row with the annotated segment, and a key that tells of it."""
-    start, end = annotated.start, annotated.end
-    if start is None and end is None:
-        return row
-    key = fingerprint(source=row.key, start=start, end=end)
-    return replace(row, start=start, end=end, key=key)
 
 
 def labelled(video: Annotated, by_folder: bool) -> Annotated:
@@ -178,43 +142,6 @@ def checked(entries: Iterable[Entry]) -> list[Entry]:
                 )
         unique[row.id] = entry if row is entry.row else replace(entry, row=row)
     return [unique[video_id] for video_id in sorted(unique)]
-
-
-def shard_key(row: Row) -> str:
-    """Return what decides about a video's shard: its id, or where it comes from.
-
-    The segments of one download share a shard, so that it is downloaded once.
-    """
-    return row.path if addresses.is_url(row.path) else row.id
-
-
-def write_index(
-    entries: list[Entry], classes: list[str], shards: int, folder: Path
-) -> Counter[str]:
-    """Write the index's files below a folder; return the number of rows by shard."""
-    by_shard: dict[str, list[Row]] = {}
-    shard_by_id: dict[str, str] = {}
-    for entry in entries:
-        name = shard_name(shard_of(shard_key(entry.row), shards))
-        by_shard.setdefault(name, []).append(entry.row)
-        shard_by_id[entry.row.id] = name
-    shard_rows = []
-    for name, rows in sorted(by_shard.items()):
-        text = tables.render(rows)
-        files.write_if_changed(folder / "shards" / f"{name}.tsv", text)
-        sha = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-        _, seconds, size = workload.known_totals(rows)
-        shard_rows.append((name, len(rows), sha, seconds, size))
-    for table in (folder / "shards").glob("*.tsv"):
-        if table.stem not in by_shard:
-            table.unlink()
-    files.write_text(folder / "classes.txt", "".join(f"{c}\n" for c in classes))
-    files.write_text(folder / "events.tsv", render_events(entries))
-    files.write_text(folder / "videos.tsv", render_videos(entries, shard_by_id))
-    header = ("shard", "rows", "sha256", "seconds", "bytes")
-    text = tables.render_records(header, shard_rows)
-    files.write_text(folder / "shards.tsv", text)
-    return Counter({name: len(rows) for name, rows in by_shard.items()})
 
 
 def sources(options: Mapping, unpacked: list[Path]) -> Iterator[list[Row]]:

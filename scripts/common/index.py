@@ -1,13 +1,16 @@
 """The index of a dataset: its videos, what is known of them, and its shards."""
 
 import csv
+import hashlib
 import io
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts.common import tables
+from scripts.common import addresses, files, tables, workload
 from scripts.common.annotations.base import DEFAULT_SET, Event
+from scripts.common.ids import shard_name, shard_of
 from scripts.common.tables import Row
 
 # Between the labels of a video that has several.
@@ -64,6 +67,43 @@ def render_events(entries: Iterable[Entry]) -> str:
         for event in entry.events
     )
     return tables.render_records(("id", "start", "end", "label", "text"), records)
+
+
+def shard_key(row: Row) -> str:
+    """Return what decides about a video's shard: its id, or where it comes from.
+
+    The segments of one download share a shard, so that it is downloaded once.
+    """
+    return row.path if addresses.is_url(row.path) else row.id
+
+
+def write_index(
+    entries: list[Entry], classes: list[str], shards: int, folder: Path
+) -> Counter[str]:
+    """Write the index's files below a folder; return the number of rows by shard."""
+    by_shard: dict[str, list[Row]] = {}
+    shard_by_id: dict[str, str] = {}
+    for entry in entries:
+        name = shard_name(shard_of(shard_key(entry.row), shards))
+        by_shard.setdefault(name, []).append(entry.row)
+        shard_by_id[entry.row.id] = name
+    shard_rows = []
+    for name, rows in sorted(by_shard.items()):
+        text = tables.render(rows)
+        files.write_if_changed(folder / "shards" / f"{name}.tsv", text)
+        sha = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+        _, seconds, size = workload.known_totals(rows)
+        shard_rows.append((name, len(rows), sha, seconds, size))
+    for table in (folder / "shards").glob("*.tsv"):
+        if table.stem not in by_shard:
+            table.unlink()
+    files.write_text(folder / "classes.txt", "".join(f"{c}\n" for c in classes))
+    files.write_text(folder / "events.tsv", render_events(entries))
+    files.write_text(folder / "videos.tsv", render_videos(entries, shard_by_id))
+    header = ("shard", "rows", "sha256", "seconds", "bytes")
+    text = tables.render_records(header, shard_rows)
+    files.write_text(folder / "shards.tsv", text)
+    return Counter({name: len(rows) for name, rows in by_shard.items()})
 
 
 def read_videos(path: Path) -> list[Entry]:

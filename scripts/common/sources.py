@@ -1,12 +1,14 @@
-"""What a source has: files of a folder or of unpacked archives, found by name."""
+"""What a source has: files of a folder or of archives, or addresses, found by name."""
 
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 
-from scripts.common.annotations import AnnotationError
+from scripts.common import addresses
+from scripts.common.annotations import Annotated, AnnotationError
 from scripts.common.ids import fingerprint
 from scripts.common.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from scripts.common.tables import Row
@@ -138,6 +140,42 @@ class Source:
                         tails[name].append((number, row))
             self._by_tail[depth, suffixed] = dict(tails)
         return self._by_tail[depth, suffixed]
+
+
+def in_source(annotated: Annotated, source: Source) -> Row:
+    """Return the row of an annotated video that a folder or archives have."""
+    found = source.find(annotated.name)
+    if found is None:
+        message = f"the source has no file {annotated.name}"
+        return Row(annotated.id, "missing", message)
+    if annotated.is_cut:
+        return replace(found, id=annotated.id)
+    return segment(replace(found, id=annotated.id), annotated)
+
+
+def where_annotated(annotated: Annotated, folder: Path) -> Row:
+    """Return the row of a video that is where the annotations say.
+
+    Args:
+        annotated: its `url` is where to download it; without one, `name` is its path,
+            or a YouTube id.
+        folder: what paths are relative to: the annotations' own.
+    """
+    address = addresses.parse(annotated.url or annotated.name)
+    if address:
+        row = Row(annotated.id, path=address.url, key=fingerprint(url=address.url))
+    else:
+        row = source_row(annotated.id, folder / annotated.name)
+    return segment(row, annotated)
+
+
+def segment(row: Row, annotated: Annotated) -> Row:
+    """Return the row with the annotated segment, and a key that tells of it."""
+    start, end = annotated.start, annotated.end
+    if start is None and end is None:
+        return row
+    key = fingerprint(source=row.key, start=start, end=end)
+    return replace(row, start=start, end=end, key=key)
 
 
 def _suffix(name: str) -> str:
