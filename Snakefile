@@ -56,7 +56,7 @@ rule frames:
         every(frames_of),
 
 
-# Optical flow, every one under `flow`.
+# Optical flow, every one under `flow` that is written to files.
 rule flow:
     input:
         every(flow_of),

@@ -16,7 +16,7 @@ does is imported at its first use. `python -m models` lists the zoo.
 from importlib import import_module
 
 from models.cards import UnknownModel, card, names, resolve
-from models.cards.base import Card, Checkpoint, Feature, Resize
+from models.cards.base import Card, Checkpoint, Feature, Flow, Resize
 
 # What needs torch, and where it stands.
 _LAZY = {
@@ -36,6 +36,7 @@ __all__ = [
     "Card",
     "Checkpoint",
     "Feature",
+    "Flow",
     "Resize",
     "UnknownModel",
     "card",

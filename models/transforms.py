@@ -20,15 +20,17 @@ CHUNK = 32
 def prepare(frames: Tensor, card: Card, cropped: bool = True) -> Tensor:
     """Turn decoded frames into the clip that the card's network takes.
 
-    frames: uint8 (T, C, H, W), or a batch (N, T, C, H, W), RGB or flow (u, v), on any
-        device.
+    frames: (T, C, H, W), or a batch (N, T, C, H, W), RGB or flow (u, v), on any device;
+        uint8; flow also float in [0, 1], where it was not rounded.
     cropped: whether to cut the crop from the centre; without, frames are only resized.
 
     Returns float32 (C, T, crop, crop), or (N, C, T, crop, crop), in [0, 1], its
     channels in the card's order, on the same device. Raises ValueError for frames of
     another dtype or shape.
     """
-    if frames.dtype != torch.uint8 or frames.dim() not in (4, 5):
+    levels = frames.dtype == torch.uint8
+    unrounded = frames.is_floating_point() and card.flow is not None
+    if not (levels or unrounded) or frames.dim() not in (4, 5):
         raise ValueError(
             "frames are uint8 (T, C, H, W) or (N, T, C, H, W), "
             f"not {frames.dtype} {tuple(frames.shape)}"
@@ -38,7 +40,8 @@ def prepare(frames: Tensor, card: Card, cropped: bool = True) -> Tensor:
         frames = frames.flip(-3)
 
     def prepared(part: Tensor) -> Tensor:
-        part = resize(part.float().div_(255), card.resize)
+        part = part.float().div_(255) if levels else part.float()
+        part = resize(part, card.resize)
         return centre_crop(part, card.crop, card.half_pixels) if cropped else part
 
     parts = [prepared(part) for part in frames.flatten(0, -4).split(CHUNK)]

@@ -1,4 +1,4 @@
-# One HDF5 for each dataset and model.
+# One HDF5 for each dataset and model, and of several models side by side.
 
 
 rule aggregate_features:
@@ -28,15 +28,42 @@ rule aggregate_features:
         " --options {params.options:q} > {log:q} 2>&1"
 
 
+rule join_streams:
+    input:
+        features=streams_joined(".h5"),
+        tables=streams_joined(".tsv"),
+    output:
+        features="results/{dataset}/features/{streams}.h5",
+        table="results/{dataset}/features/{streams}.tsv",
+    log:
+        "logs/join_streams/{dataset}.{streams}.log",
+    benchmark:
+        "benchmarks/join_streams/{dataset}.{streams}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    resources:
+        mem_mb=scaled(megabytes=2000),
+        runtime=scaled(minutes=120),
+    params:
+        options=lambda wildcards: options(
+            "join_streams", models=STREAMS[wildcards.streams]
+        ),
+    message:
+        "Joining the streams {wildcards.streams} of {wildcards.dataset}"
+    shell:
+        "python -m scripts.join_streams --streams {input.features:q}"
+        " --features {output.features:q} --table {output.table:q} > {log:q} 2>&1"
+
+
 rule map_annotations:
     input:
         events="results/{dataset}/index/events.tsv",
-        features="results/{dataset}/features/{model}.h5",
-        table="results/{dataset}/features/{model}.tsv",
+        features="results/{dataset}/features/{features}.h5",
+        table="results/{dataset}/features/{features}.tsv",
     output:
-        "results/{dataset}/features/{model}.events.json",
+        "results/{dataset}/features/{features}.events.json",
     log:
-        "logs/map_annotations/{dataset}.{model}.log",
+        "logs/map_annotations/{dataset}.{features}.log",
     conda:
         "../envs/torch.yaml"
     resources:
@@ -45,7 +72,7 @@ rule map_annotations:
     params:
         options=lambda wildcards: options("map_annotations"),
     message:
-        "Mapping events of {wildcards.dataset} to features of {wildcards.model}"
+        "Mapping events of {wildcards.dataset} to features of {wildcards.features}"
     shell:
         "python -m scripts.map_annotations --events {input.events:q}"
         " --features {input.features:q} --table {input.table:q} --mapped {output:q}"

@@ -55,7 +55,7 @@ def together(wildcards, input):
     A result depends on its own options alone, whichever job has made it.
     """
     own = MODELS[wildcards.model]
-    same = ("fused", "encoding", "decoder")
+    same = ("fused", "encoding", "decoder", "flow")
     folder = f"results/{wildcards.dataset}/features"
     fused = [
         {
@@ -99,8 +99,11 @@ def names_of(key):
 def speed_of(wildcards, input):
     """Return arguments that change no result; by asking for `input` not tracked."""
     entry = MODELS[model_of(wildcards)]
-    compiled = ["--compile"] * entry["compile"]
-    return ["--batch-size", str(entry["batch_size"]), *compiled]
+    flow = FLOW.get(entry["flow"])
+    speed = ["--batch-size", str(entry["batch_size"])]
+    speed += ["--compile"] * entry["compile"]
+    speed += ["--flow-batch-size", str(flow["batch_size"])] if flow else []
+    return speed + (["--flow-ticket", input.flow_ticket] if input.flow_ticket else [])
 
 
 def workers(wildcards):
@@ -182,7 +185,12 @@ def feature_minutes(wildcards, input, attempt):
     stack, step = entry["stack"], entry["step"]
     overlap = stack / step if isinstance(stack, int) and step else 1
     frames = frames_in(wildcards, input, entry["encoding"])
-    return minutes(workload.feature_seconds(frames, overlap), attempt)
+    seconds = workload.feature_seconds(frames, overlap)
+    if entry["flow"] and entry["flow"] not in DUMPED_FLOW:
+        side = ENCODINGS[entry["encoding"]]["short_side"]
+        method = parameters_of(FLOW[entry["flow"]]["algorithm"])
+        seconds += workload.flow_seconds(frames, side, method)
+    return minutes(seconds, attempt)
 
 
 def videos_folder(wildcards):

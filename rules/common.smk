@@ -54,9 +54,13 @@ if missing:
 DATASETS = CONFIG["datasets"]
 ENCODINGS = CONFIG["encodings"]
 MODELS = CONFIG["models"]
+# Models' features that are put side by side, by the name of the result.
+STREAMS = CONFIG["streams"]
 DUMPED = CONFIG["frames"]["encodings"]
 FLOW = CONFIG["flow"]
 TRAININGS = CONFIG["trainings"]
+# The flow that is written to files.
+DUMPED_FLOW = [name for name, entry in FLOW.items() if entry["dump"]]
 LISTS = CONFIG["lists"]
 EVALUATIONS = CONFIG["evaluations"]
 PROBES = CONFIG["probes"]
@@ -75,6 +79,8 @@ wildcard_constraints:
     originals="|".join({dataset["originals"] for dataset in DATASETS.values()}),
     encoding="|".join(ENCODINGS),
     model="|".join(MODELS) or "none",
+    streams="|".join(STREAMS) or "none",
+    features="|".join([*MODELS, *STREAMS]) or "none",
     flow="|".join(FLOW) or "none",
     evaluation="|".join(EVALUATIONS) or "none",
     probe="|".join(PROBES) or "none",

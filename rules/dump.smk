@@ -40,7 +40,7 @@ rule fetch_flow_checkpoint:
     # A compute node may have no way to the internet; the submitting host has.
     localrule: True
     conda:
-        "../envs/flow.yaml"
+        "../envs/torch.yaml"
     params:
         options=flow_checkpoint_options,
     message:
@@ -61,7 +61,7 @@ rule compute_flow:
     benchmark:
         "benchmarks/compute_flow/{dataset}.{flow}.{shard}.tsv"
     conda:
-        "../envs/flow.yaml"
+        "../envs/torch.yaml"
     threads: workers
     resources:
         gpu=flow_gpus,

@@ -27,8 +27,9 @@ rule fetch_checkpoint:
 
 rule extract_features:
     input:
-        clips=clips_read,
+        videos=videos_read,
         ticket="resources/checkpoints/{model}.json",
+        flow_ticket=flow_ticket_read,
     output:
         "results/{dataset}/features/{model}/{shard}.tsv",
     log:
@@ -51,7 +52,7 @@ rule extract_features:
         "Extracting {wildcards.model} from shard {wildcards.shard} of"
         " {wildcards.dataset}"
     shell:
-        "python -m scripts.extract_features --table {input.clips:q}"
+        "python -m scripts.extract_features --table {input.videos:q}"
         " --ticket {input.ticket:q} --manifest {output:q} --threads {threads}"
         " {params.speed:q} {params.together:q} --retry {params.retry:q}"
         " --options {params.options:q} > {log:q} 2>&1"

@@ -37,13 +37,21 @@ def frames_of(dataset):
 
 
 def flow_of(dataset):
-    """Return the manifests of every flow."""
-    return [m for name in FLOW for m in manifests_of(dataset, "flow", name)]
+    """Return the manifests of every dumped flow."""
+    return [m for name in DUMPED_FLOW for m in manifests_of(dataset, "flow", name)]
 
 
 def features_of(dataset):
-    """Return the files of features of every model."""
-    return [f"results/{dataset}/features/{model}.h5" for model in MODELS]
+    """Return the files of features of every model, and of those put side by side."""
+    return [f"results/{dataset}/features/{name}.h5" for name in (*MODELS, *STREAMS)]
+
+
+def streams_joined(suffix):
+    """Return a function that gives the models' files that are put side by side."""
+    return lambda wildcards: [
+        f"results/{wildcards.dataset}/features/{model}{suffix}"
+        for model in STREAMS[wildcards.streams]
+    ]
 
 
 def mapped_of(dataset):
@@ -51,7 +59,8 @@ def mapped_of(dataset):
     index = checkpoints.build_index.get(dataset=dataset)
     with open(index.output.events, encoding="utf-8", errors="replace") as events:
         has_events = len(list(islice(events, 2))) > 1
-    files = [f"results/{dataset}/features/{model}.events.json" for model in MODELS]
+    names = (*MODELS, *STREAMS)
+    files = [f"results/{dataset}/features/{name}.events.json" for name in names]
     return files if has_events else []
 
 
@@ -104,14 +113,34 @@ def own_file(entry):
 
 
 def clips_read(wildcards):
-    """Return the manifest of the clips that a model or a flow reads."""
-    flow = getattr(wildcards, "flow", None)
-    entry = FLOW[flow] if flow else MODELS[wildcards.model]
-    clips = f"results/{wildcards.dataset}/clips/{entry['encoding']}"
-    return f"{clips}/{wildcards.shard}.tsv"
+    """Return the manifest of the clips that a flow reads."""
+    return clips_in(wildcards, FLOW[wildcards.flow]["encoding"])
+
+
+def clips_in(wildcards, encoding):
+    """Return the manifest of a shard's clips."""
+    return f"results/{wildcards.dataset}/clips/{encoding}/{wildcards.shard}.tsv"
+
+
+def videos_read(wildcards):
+    """Return the manifest of the clips, or of the dumped flow, that a model reads."""
+    entry = MODELS[model_of(wildcards)]
+    if entry["flow"] in DUMPED_FLOW:
+        return f"results/{wildcards.dataset}/flow/{entry['flow']}/{wildcards.shard}.tsv"
+    return clips_in(wildcards, entry["encoding"])
 
 
 def flow_ticket(wildcards):
     """Return the ticket of the weights that a flow needs, if it is a network's."""
-    network = "raft" in FLOW[wildcards.flow]
-    return f"resources/checkpoints/flow/{wildcards.flow}.json" if network else []
+    return ticket_of_flow(wildcards.flow)
+
+
+def flow_ticket_read(wildcards):
+    """Return the ticket of the weights that made the flow that a model takes."""
+    return ticket_of_flow(MODELS[model_of(wildcards)]["flow"])
+
+
+def ticket_of_flow(name):
+    """Return the ticket of a flow's weights, if it is a network's."""
+    network = "raft" in FLOW.get(name, ())
+    return f"resources/checkpoints/flow/{name}.json" if network else []

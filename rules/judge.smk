@@ -4,9 +4,10 @@
 rule score_videos:
     input:
         judged_files,
-        clips=scored_clips,
+        read=videos_read,
         videos="results/{dataset}/index/videos.tsv",
         ticket=judged_ticket,
+        flow_ticket=flow_ticket_read,
     output:
         "results/{dataset}/scores/{evaluation}/{shard}.tsv",
     log:
@@ -28,7 +29,7 @@ rule score_videos:
         "Scoring shard {wildcards.shard} of {wildcards.dataset}"
         " ({wildcards.evaluation})"
     shell:
-        "python -m scripts.score_videos --table {input.clips:q}"
+        "python -m scripts.score_videos --table {input.read:q}"
         " --index results/{wildcards.dataset}/index --ticket {input.ticket:q}"
         " --manifest {output:q} --threads {threads} {params.speed:q}"
         " --retry {params.retry:q} --options {params.options:q} > {log:q} 2>&1"

@@ -37,12 +37,6 @@ def judged_files(wildcards):
     return split_lists(DATASETS[wildcards.dataset], judged_splits(wildcards))
 
 
-def scored_clips(wildcards):
-    """Return the manifest of the clips that an evaluation's model reads."""
-    encoding = MODELS[model_of(wildcards)]["encoding"]
-    return f"results/{wildcards.dataset}/clips/{encoding}/{wildcards.shard}.tsv"
-
-
 def judged_ticket(wildcards):
     """Return the ticket of the weights of an evaluation's model."""
     return f"resources/checkpoints/{model_of(wildcards)}.json"

@@ -91,11 +91,16 @@ def dump_options(wildcards):
 def flow_options(wildcards):
     """Return what flow depends on, besides the clips and the weights."""
     entry = FLOW[wildcards.flow]
-    keys = ("algorithm", "bound", "layout", "storage", "quality")
+    stored = {key: entry[key] for key in ("layout", "storage", "quality")}
+    return options("compute_flow", **flow_made(entry), **stored)
+
+
+def flow_made(entry):
+    """Return what makes flow, whether it is written to files or not."""
     parameters = dict(entry[parameters_of(entry["algorithm"])])
     parameters.pop("checkpoint", None)
-    values = {key: entry[key] for key in keys}
-    return options("compute_flow", parameters=parameters, **values)
+    values = {key: entry[key] for key in ("algorithm", "bound")}
+    return values | {"parameters": parameters}
 
 
 def flow_checkpoint_options(wildcards):
@@ -127,9 +132,17 @@ def features_asked(model):
     """Return what an entry of the config asks of a model and of its clips."""
     entry = MODELS[model]
     others = ("checkpoint", "batch_size", "compile", "fused", "layout")
+    others += ("flow", "any_flow")
     values = {key: value for key, value in entry.items() if key not in others}
     # The file of features says how its clips were encoded.
     values["encoding"] = {"name": entry["encoding"], **ENCODINGS[entry["encoding"]]}
+    if entry["flow"]:
+        flow = FLOW[entry["flow"]]
+        values["flow"] = flow_made(flow) | {
+            "name": entry["flow"],
+            "dump": flow["dump"],
+            "any": entry["any_flow"],
+        }
     return values
 
 

@@ -36,7 +36,7 @@ rule summarise_dataset:
         videos=videos_folder,
         clips=folders("clips", NEEDED),
         frames=folders("frames", DUMPED),
-        flow=folders("flow", FLOW),
+        flow=folders("flow", DUMPED_FLOW),
     message:
         "Summarising {wildcards.dataset}"
     shell:

@@ -18,16 +18,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from models.cards.raft import BY_NAME as CARDS
 from scripts.common import cli, processes, runner
 from scripts.common.containers.base import Moment
 from scripts.common.containers.products import Products, products
-from scripts.common.flow.quantisation import Quantisation
+from scripts.common.flow.making import (
+    STORAGES,
+    complete,
+    estimator,
+    quantisation_of,
+    told,
+)
 from scripts.common.runner import Job, each, run_shard
 from scripts.common.tables import Failure, Row
-
-# Bits and picture format of each storage.
-STORAGES = {"jpg": (8, "jpg"), "png16": (16, "png")}
 
 
 def flow_of_clip(
@@ -63,25 +65,6 @@ def flow_of_clip(
     return replace(done, frames=row.frames - 1)
 
 
-def told(options: dict) -> dict:
-    """Return what made flow, as it is stored beside it.
-
-    Args:
-        options: `algorithm`, `parameters`, `weights` (None where there are none),
-            `bound`, `storage`.
-    """
-    made = ("algorithm", "parameters", "weights")
-    return {name: options[name] for name in made} | {
-        "direction": "from a frame to the next, in its pixels; x right, y down",
-        **quantisation_of(options).as_dict(),
-    }
-
-
-def quantisation_of(options: dict) -> Quantisation:
-    """Return how the options make levels of flow."""
-    return Quantisation(options["bound"], STORAGES[options["storage"]][0])
-
-
 def read_pieces(path: Path, size: int) -> Iterator:
     """Yield a clip's frames, `size` at a time: uint8 tensors (n, 3, H, W), RGB."""
     # Importing torch takes seconds: not before there is a video to do.
@@ -92,8 +75,8 @@ def read_pieces(path: Path, size: int) -> Iterator:
         yield video.read(list(range(start, min(start + size, video.count))))
 
 
-def exactly(count: int, flows: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """Yield the flows, unless the job is told to stop.
+def exactly(count: int, flows: Iterable) -> Iterator[np.ndarray]:
+    """Yield flows, tensors on any device, as arrays, unless the job is told to stop.
 
     Raises:
         Failure: `corrupt`, at the end, when there were more or fewer.
@@ -102,7 +85,7 @@ def exactly(count: int, flows: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     for flow in flows:
         processes.raise_if_stopping()
         given += 1
-        yield flow
+        yield flow.numpy(force=True)
     if given != count:
         raise Failure("corrupt", f"{given + 1} of {count + 1} frames came out")
 
@@ -128,33 +111,6 @@ def encoded(levels: np.ndarray, options: dict) -> bytes:
         # Flow is noise to PNG: more effort takes three times as long for 5 % less.
         picture.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
-
-
-def estimator(options: dict, checkpoint: str | None) -> Callable:
-    """Return the estimator that the options name."""
-    from scripts.common.flow import algorithms
-
-    parameters = options["parameters"]
-    if create := algorithms.OPENCV.get(options["algorithm"]):
-        return algorithms.opencv(create, parameters)
-    from models import raft
-
-    network = raft.create(options["algorithm"], checkpoint, parameters["updates"])
-    return algorithms.raft(network)
-
-
-def complete(options: dict, weights: str | None) -> dict:
-    """Return the options with the network's own number of updates where it is null.
-
-    Args:
-        options: an entry under `flow` of the config.
-        weights: sha256 of the checkpoint, or what the random weights are.
-    """
-    own = {}
-    if card := CARDS.get(options["algorithm"]):
-        own["updates"] = options["parameters"]["updates"] or card.updates
-    parameters = options["parameters"] | own
-    return options | {"parameters": parameters, "weights": weights}
 
 
 def compute_shard(job: Job, checkpoint: str | None, batch_size: int) -> None:

@@ -115,12 +115,17 @@ def frames(
 
 
 def flow(name: str, entry: Mapping, encoding: Mapping, load: Load, shards: int) -> Part:
-    """Return what a flow takes: two pictures for each frame but a video's last."""
+    """Return what a flow takes: two pictures for each frame but a video's last.
+
+    Flow that is not written takes its time all the same, while it is read.
+    """
     count = math.ceil(load.seconds * workload.frame_rate(encoding)) - load.videos
     side = encoding["short_side"]
     size = 2 * count * workload.pixels(side) * FLOW_PIXEL[entry["storage"]]
     one_file = entry["layout"] in ("tar", "hdf5")
     files = shards if one_file else 2 * count + load.videos
+    if not entry["dump"]:
+        files = size = 0
     method = entry["algorithm"].partition("_")[0]
     hours = workload.flow_seconds(count, side, method) / 3600
     times = {"gpu_hours" if method == "raft" else "core_hours": hours}

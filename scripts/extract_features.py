@@ -1,12 +1,14 @@
 """Extract the features of videos with a model of the zoo.
 
 For a shard of a dataset (what the workflow runs):
-    Input:  the clips' manifest, and the ticket of the model's weights.
+    Input:  the manifest of the clips, or of the flow, and the ticket of the model's
+            weights.
     Output: <manifest without .tsv>.h5 with a group for each video, the manifest, and
             <manifest without .tsv>.times.tsv, which says where the time went.
 
 For a few videos at a prompt:
     python -m scripts.extract_features --model s3d_k400 --show-pred a.mp4 b.mkv
+    python -m scripts.extract_features --model i3d_flow_k400 --flow tvl1 a.mp4
 writes s3d_k400.h5 (see --output) and prints the most likely classes of each window.
 """
 
@@ -24,6 +26,8 @@ import models
 from scripts.common import cli, features, files, runner, store
 from scripts.common.feature_shards import Shard, extract_shard
 from scripts.common.features import WHOLE, Model
+from scripts.common.flow import making
+from scripts.common.flow.kinds import mismatch
 from scripts.common.ids import SlugTooLong
 from scripts.common.parts import VideoWriter
 from scripts.common.stopwatch import Stopwatch
@@ -63,6 +67,8 @@ def extract_videos(arguments: argparse.Namespace) -> int:
         store.provenance(output)  # refuses to replace a file that is not ours
     rows = named(list(dict.fromkeys(arguments.videos)))
     weights = ticket(name, arguments.checkpoint, arguments.cache)
+    card = models.card(name)
+    flow, flow_file = flow_asked(card, arguments)
     wanted = ["features", *arguments.features, *["logits"] * arguments.show_pred]
     options = features.complete(
         {
@@ -75,17 +81,19 @@ def extract_videos(arguments: argparse.Namespace) -> int:
             "precision": arguments.precision,
             "dtype": "float32",
             "decoder": arguments.decoder,
+            "first": arguments.first,
+            **flow,
         },
         weights["weights"],
         weights.get("clips"),
     )
-    card = models.card(name)
     for feature in options["features"]:
         if feature not in card.features:
             sys.exit(f"error: {name} gives {', '.join(card.features)}, no '{feature}'")
     if weights["file"] is None:
         print("note: random weights; features and classes mean nothing")
-    model = Model(options, weights["file"], arguments.batch_size, arguments.compile)
+    speed = arguments.batch_size, arguments.compile
+    model = Model(options, weights["file"], *speed, flow_file)
     failed, stopwatch = 0, Stopwatch()
     with files.atomic(output) as temporary, store.h5py.File(temporary, "w") as file:
         file.attrs.update(store.attributes(features.provenance(options)))
@@ -110,6 +118,36 @@ def extract_videos(arguments: argparse.Namespace) -> int:
                     print_classes(video, weights)
     print(f"features are in {output}; {stopwatch}")
     return 1 if failed else 0
+
+
+def flow_asked(
+    card: models.Card, arguments: argparse.Namespace
+) -> tuple[dict, str | None]:
+    """Return the options that say which flow a model gets, and the file of weights.
+
+    Frames are resized to the model's own size before, as flow is in pixels of them.
+
+    Raises:
+        Unsuited: the model takes flow and gets none, or the other way round.
+    """
+    if card.flow is None or arguments.flow is None:
+        if card.flow is None and arguments.flow is None:
+            return {}, None
+        takes = "pictures, no --flow" if arguments.flow else "flow: give --flow"
+        raise Unsuited(f"{card.name} takes {takes}")
+    if wrong := mismatch(card, arguments.flow, card.flow.bound):
+        print(f"note: {wrong}")
+    flow = {
+        "algorithm": arguments.flow,
+        "bound": card.flow.bound,
+        "parameters": {},
+        "short_side": card.resize.smallest,
+        "dump": False,
+    }
+    found = {"file": None, "weights": None}
+    if arguments.flow in making.CARDS:
+        found = ticket(arguments.flow, arguments.flow_checkpoint, arguments.cache)
+    return {"flow": making.complete(flow, found["weights"])}, found["file"]
 
 
 def print_classes(video: Mapping, weights: dict, most: int = 5) -> None:
@@ -180,11 +218,28 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="frames in a window, or `video`: all of it (default: the model's own)",
     )
+    result.add_argument(
+        "--flow",
+        choices=making.ALGORITHMS,
+        help="what makes the flow, for a model that takes it",
+    )
+    result.add_argument(
+        "--flow-checkpoint",
+        default="published",
+        help="weights of RAFT, likewise",
+    )
     for name, meaning in (
         ("--stride", "from one frame of a window to the next (default: the model's)"),
         ("--step", "frames from one window's start to the next's (default: a window)"),
     ):
         result.add_argument(name, type=int, metavar="N", help=meaning)
+    result.add_argument(
+        "--first",
+        type=int,
+        default=0,
+        metavar="N",
+        help="frame with which windows begin (default: 0; of flow, 1)",
+    )
     result.add_argument(
         "--tail",
         choices=TAILS,
@@ -226,6 +281,22 @@ def add_engine_arguments(to: argparse.ArgumentParser) -> None:
     )
 
 
+def add_flow_arguments(to: argparse.ArgumentParser) -> None:
+    """Add the arguments of a shard whose model takes flow."""
+    to.add_argument(
+        "--flow-ticket",
+        type=Path,
+        help="weights of RAFT for flow, as fetch_checkpoint writes it",
+    )
+    to.add_argument(
+        "--flow-batch-size",
+        type=int,
+        default=8,
+        metavar="N",
+        help="frames between which flow is made at a time (default: %(default)s)",
+    )
+
+
 def main(argv: list[str] | None = None) -> None:
     """Run the stage on one shard, or on the videos of the command line."""
     argv = sys.argv[1:] if argv is None else argv
@@ -239,6 +310,7 @@ def main(argv: list[str] | None = None) -> None:
     runner.add_job_arguments(shard_parser)
     shard_parser.add_argument("--ticket", type=Path, required=True)
     add_engine_arguments(shard_parser)
+    add_flow_arguments(shard_parser)
     shard_parser.add_argument(
         "--together",
         type=json.loads,
@@ -249,13 +321,15 @@ def main(argv: list[str] | None = None) -> None:
     )
     arguments = shard_parser.parse_args(argv)
     job = runner.job_from("extract_features", arguments)
-    own = Shard(job, arguments.ticket, arguments.batch_size, arguments.compile)
+    flow = arguments.flow_ticket, arguments.flow_batch_size
+    own = Shard(job, arguments.ticket, arguments.batch_size, arguments.compile, *flow)
     others = [
         Shard(
             replace(job, manifest=Path(each["manifest"]), options=each["options"]),
             Path(each["ticket"]),
             batch_size(str(each["batch_size"])),
             each["compile"],
+            *flow,
         )
         for each in arguments.together
         if Path(each["ticket"]).exists()

@@ -1,6 +1,7 @@
 """Score the videos of a shard that are in a list: the mean over views of a model.
 
-Input:  the clips' manifest, the index, and the ticket of the model's weights.
+Input:  the manifest of the clips or of the flow, the index, and the ticket of the
+        model's weights.
 Output: <manifest without .tsv>.h5 with a group for each of the list's videos that are
         in the shard, in it `scores` (1, classes), ordered as the model's logits; the
         manifest, with a row for each of them; and <manifest without .tsv>.times.tsv,
@@ -15,7 +16,7 @@ from scripts.common.feature_shards import extract_shard
 from scripts.common.lists.base import ListError
 from scripts.common.scoring import ScoreShard
 from scripts.common.windows import Unsuited
-from scripts.extract_features import add_engine_arguments
+from scripts.extract_features import add_engine_arguments, add_flow_arguments
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -25,6 +26,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--index", type=Path, required=True, help="index directory")
     parser.add_argument("--ticket", type=Path, required=True, help="of the weights")
     add_engine_arguments(parser)
+    add_flow_arguments(parser)
     arguments = parser.parse_args(argv)
     # Which videos are asked for decides about no score.
     chosen = arguments.options.pop("list")
@@ -32,7 +34,8 @@ def main(argv: list[str] | None = None) -> None:
     try:
         videos = scoring.listed(arguments.index, chosen)
         speed = arguments.batch_size, arguments.compile
-        extract_shard(ScoreShard(job, arguments.ticket, videos, *speed))
+        flow = arguments.flow_ticket, arguments.flow_batch_size
+        extract_shard(ScoreShard(job, arguments.ticket, videos, *speed, *flow))
     except (ListError, Unsuited) as error:
         sys.exit(f"error: {error}")
 

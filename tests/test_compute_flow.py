@@ -21,67 +21,22 @@ from models import raft
 from models.cards.raft import BY_NAME
 from scripts.common import containers, pictures, tables
 from scripts.common.config import ConfigError, resolve
-from scripts.common.flow import algorithms, paired
+from scripts.common.flow import algorithms
+from scripts.common.flow.making import complete
 from scripts.common.flow.quantisation import Quantisation
 from scripts.common.flow.wheel import wheel
 from scripts.common.journal import Journal
 from scripts.common.tables import Row
-from scripts.compute_flow import complete, main
 from scripts.fetch_checkpoint import ticket
+from tests.moving import MINE, computed, entry, options, texture, write_clip
 from tests.projects import ROOT, make_video
 from tests.stages import shard_arguments
 
-MINE = {"datasets": {"mine": {"source": {"folder": "videos"}}}}
 QUICK = {"num_levels": 3, "num_iters": 3}
-
-
-def entry(**changes) -> dict:
-    """An entry under `flow` with its defaults."""
-    return resolve(MINE | {"flow": {"mine": changes}})["flow"]["mine"]
-
-
-def options(**changes) -> dict:
-    """What the workflow passes to the script for an entry."""
-    made = entry(**changes)
-    parameters = next(made[key] for key in ("tvl1", "farneback", "raft") if key in made)
-    keys = ("algorithm", "bound", "layout", "storage", "quality")
-    return {"parameters": parameters, "version": 1} | {key: made[key] for key in keys}
-
-
-def texture(frames: int, shift: tuple[float, float], size=(96, 128)) -> torch.Tensor:
-    """A smooth pattern that moves by (x, y) pixels a frame: uint8 (n, 3, H, W)."""
-    random = np.random.default_rng(5)
-    y, x = np.mgrid[: size[0], : size[1]].astype(np.float64)
-    waves = [(random.uniform(-0.3, 0.3, 2), random.uniform(0, 6)) for _ in range(24)]
-    clip = []
-    for number in range(frames):
-        at_x, at_y = x - number * shift[0], y - number * shift[1]
-        value = sum(np.sin(a * at_x + b * at_y + phase) for (a, b), phase in waves)
-        clip.append(np.clip(128 + 16 * value, 0, 255))
-    grey = torch.from_numpy(np.rint(np.stack(clip)).astype(np.uint8))
-    return grey[:, None].repeat(1, 3, 1, 1)
 
 
 def opencv(name: str) -> algorithms.Estimator:
     return algorithms.opencv(algorithms.OPENCV[name], entry(algorithm=name)[name])
-
-
-def write_clip(path: Path, frames: torch.Tensor) -> Row:
-    """Encode frames without visible loss and return the clip's row."""
-    count, _, height, width = frames.shape
-    command = ["ffmpeg", "-v", "error", "-f", "rawvideo", "-pix_fmt", "rgb24"]
-    command += ["-video_size", f"{width}x{height}", "-framerate", "25", "-i", "-"]
-    command += ["-c:v", "libx264", "-crf", "4", "-pix_fmt", "yuv420p", str(path)]
-    data = frames.permute(0, 2, 3, 1).contiguous().numpy().tobytes()
-    subprocess.run(command, input=data, check=True)
-    about = {"fps": 25.0, "width": width, "height": height, "duration": count / 25}
-    return Row(path.name, path=str(path), frames=count, key=path.name, **about)
-
-
-def computed(folder: Path, rows: list[Row], *more: str, **changes) -> list[Row]:
-    folder.mkdir(exist_ok=True)
-    main(shard_arguments(folder, rows, options(**changes), *more))
-    return tables.read(folder / "made.tsv")
 
 
 @pytest.mark.parametrize("shift", [(3, 0), (0, -2), (-1.5, 2.25)])
@@ -90,8 +45,8 @@ def test_a_moved_picture_has_the_flow_that_moved_it(name, error, shift):
     flows = list(opencv(name)([texture(2, shift), texture(4, shift)[2:]]))
     assert len(flows) == 3
     for flow in flows:
-        assert (flow.shape, flow.dtype) == ((2, 96, 128), np.float32)
-        inside = flow[:, 16:-16, 16:-16]
+        assert (flow.shape, flow.dtype) == ((2, 96, 128), torch.float32)
+        inside = flow[:, 16:-16, 16:-16].numpy()
         assert np.abs(inside.mean(axis=(1, 2)) - shift).max() < error
         off = np.hypot(*(inside - np.reshape(shift, (2, 1, 1))))
         assert np.quantile(off, 0.95) < 2 * error
@@ -261,7 +216,7 @@ def test_two_videos_at_a_time_do_not_disturb_each_other():
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(lambda clip: list(estimate(clip.split(2))), clips))
     for flows, expected in zip(found, alone, strict=True):
-        assert np.abs(np.stack(flows) - expected.numpy()).max() < 1e-3
+        assert (torch.stack(flows) - expected).abs().max() < 1e-3
 
 
 def test_raft_encodes_each_frame_once():
@@ -352,12 +307,6 @@ def test_the_ends_of_the_bound_are_the_ends_of_the_levels():
     assert Quantisation(20, 16).levels(ends).tolist() == [1, 1, 65535, 65535]
 
 
-def test_the_rgb_stream_starts_at_the_second_image():
-    assert paired(1) == []
-    pairs = paired(65)
-    assert (pairs[0], pairs[-1], len(pairs)) == ((1, 0), (64, 63), 64)
-
-
 def test_the_wheel_shows_direction_by_hue_and_speed_by_strength():
     flow = np.zeros((2, 1, 6), np.float32)
     flow[:, 0] = np.array([[0, 0], [5, 0], [50, 0], [-5, 0], [0, 5], [2.5, 0]]).T
@@ -407,4 +356,4 @@ def test_opencv_is_called_with_the_parameters_of_the_config():
     expected = own.calc(*grey, None)
     estimate = algorithms.opencv(algorithms.OPENCV["farneback"], QUICK)
     (flow,) = estimate([frames])
-    assert np.array_equal(flow.transpose(1, 2, 0), expected)
+    assert np.array_equal(flow.permute(1, 2, 0), expected)

@@ -137,6 +137,19 @@ def test_other_frames_are_refused(frames):
         models.prepare(frames, S3D)
 
 
+@pytest.mark.parametrize("name", ["i3d_flow_k400", "i3d_flow_k400_video_features"])
+@pytest.mark.parametrize("size", [(256, 300), (120, 160)])
+def test_flow_that_was_not_rounded_is_prepared_as_its_levels_are(name, size):
+    levels = noise(3, 2, *size)
+    unrounded = levels / 255
+    copy = unrounded.clone()
+    card = models.card(name)
+    torch.testing.assert_close(
+        models.prepare(unrounded, card), models.prepare(levels, card)
+    )
+    assert torch.equal(unrounded, copy)
+
+
 @pytest.mark.parametrize(
     ("card", "golden", "video"),
     [

@@ -1,5 +1,6 @@
 import csv
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from scripts.common.windows import (
     Sampling,
     Unsuited,
     needed_frames,
+    window_count,
     window_frames,
     window_starts,
     window_times,
@@ -144,8 +146,49 @@ picking = st.builds(
 )
 
 
-@given(lengths, samplings | picking)
-def test_the_frames_to_decode_are_those_of_the_windows(frames, sampling):
+@given(st.integers(1, 100), samplings | picking, st.integers(0, 20))
+def test_windows_may_begin_behind_the_first_frames(frames, sampling, first):
+    later = replace(sampling, first=first)
+    expected = windows(frames, sampling)
+    moved = windows(first + frames, later)
+    assert moved == [[number + first for number in window] for window in expected]
+    starts = window_starts(first + frames, later)
+    for start, before in zip(starts, window_starts(frames, sampling), strict=True):
+        times = window_times(start, first + frames, later, fps=8)
+        shifted = window_times(before, frames, sampling, fps=8)
+        assert times == tuple(second + first / 8 for second in shifted)
+
+
+@given(st.integers(1, 300), samplings | picking, st.integers(0, 5), st.integers(2, 6))
+def test_neighbours_stand_in_place_of_a_frame(frames, sampling, first, several):
+    sampling = replace(sampling, first=first)
+    frames += first
+    with_neighbours = replace(sampling, consecutive=several)
+    found = list(cut(frames, with_neighbours, 8))
+    assert len(found) == window_count(frames, with_neighbours)
+    # Those of a video that ends where the last neighbours begin.
+    shorter = max(frames - several + 1, first + 1)
+    for (start, taken, times), (_, numbers, _) in zip(
+        found, cut(shorter, sampling, 8), strict=True
+    ):
+        expected = [number + n for number in numbers for n in range(several)]
+        assert taken == [min(number, frames - 1) for number in expected]
+        assert start <= min(taken)
+        assert first / 8 <= times[0] < times[1] <= frames / 8
+
+
+def test_segments_of_flow_are_those_of_tsm():
+    # 21 flows, 5 neighbours: 17 places in 3 segments, each at int(17 / 3 * (n + 1/2)).
+    sampling = Sampling(None, 1, 1, "drop", picked=3, first=1, consecutive=5)
+    ((_, numbers, times),) = cut(22, sampling, 10)
+    starts = [3, 9, 15]
+    assert numbers == [start + n for start in starts for n in range(5)]
+    assert times == (0.1, 2.2)
+
+
+@given(lengths, samplings | picking, st.integers(0, 20))
+def test_the_frames_to_decode_are_those_of_the_windows(frames, sampling, first):
+    frames, sampling = first + frames, replace(sampling, first=first)
     wanted = {number for window in windows(frames, sampling) for number in window}
     assert set(needed_frames(frames, sampling).nonzero()[0].tolist()) == wanted
 

@@ -80,7 +80,7 @@ def decode_alone(paths: list[Path], network: models.Extractor, settings: Setting
     """Decode the frames of all windows, several videos at a time."""
 
     def decode(path: Path) -> None:
-        for _ in read_pieces(path, {"model": settings.sampling}):
+        for _ in read_pieces(Row("", path=str(path)), {"model": settings.sampling}):
             pass
 
     with ThreadPoolExecutor(cores()) as pool:

@@ -119,6 +119,22 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
+class Flow:
+    """The optical flow that a network was trained on, or that its author feeds it.
+
+    algorithm: as the workflow calls it: "tvl1", "farneback" or a name of
+        `models.cards.raft`.
+    bound: pixels of motion to either side that a clip's 0 and 1 stand for.
+    """
+
+    algorithm: str
+    bound: float
+
+    def __post_init__(self) -> None:
+        _require(self.bound > 0, "the bound of flow is positive")
+
+
+@dataclass(frozen=True)
 class Card:
     """One variant of the zoo.
 
@@ -139,6 +155,7 @@ class Card:
         even neighbour, "down" the lower one, "up" the upper one.
     mean, std: per channel, for pixels in [0, 1]; the extractor applies them itself.
     colour: order of the channels, a key of `CHANNELS`.
+    flow: which flow the network takes; None where it takes pictures.
     features: what the extractor returns, by name; always "features" and "logits".
     classes: name of the class list that the logits follow (`models.class_names`).
     published: accuracy in percent as published, by a label that says of what.
@@ -162,6 +179,7 @@ class Card:
     published: Mapping[str, float] = field(hash=False)
     classes: str = "kinetics400"
     colour: str = "RGB"
+    flow: Flow | None = None
     half_pixels: str = "even"
     sampling: str = "dense"
     min_frames: int = 1
@@ -182,6 +200,10 @@ class Card:
         require(self.fps is None or self.fps > 0, "fps is positive or None")
         require(0 < self.crop <= self.resize.smallest, "crop fits the resized frame")
         require(self.colour in CHANNELS, f"colour is one of {', '.join(CHANNELS)}")
+        require(
+            (self.colour == "flow") == (self.flow is not None),
+            "what takes flow says which, and nothing else does",
+        )
         require(
             len(self.mean) == len(self.std) == CHANNELS[self.colour],
             "mean and std are per channel",

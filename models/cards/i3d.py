@@ -7,7 +7,7 @@ video_features rounds to 8 bits on the way, 128 + 255 / 40 * flow, and +20 becom
 
 from dataclasses import replace
 
-from models.cards.base import Card, Checkpoint, Feature, Resize
+from models.cards.base import Card, Checkpoint, Feature, Flow, Resize
 
 
 def _features(classes: int) -> dict[str, Feature]:
@@ -63,6 +63,7 @@ FLOW = replace(
     arguments={"classes": 400, "channels": 2},
     aliases=("i3d_piergiaj/flow", "i3d_piergiaj/flow_imagenet"),
     colour="flow",
+    flow=Flow("tvl1", bound=20),
     mean=(0.5, 0.5),
     std=(0.5, 0.5),
     checkpoint=_checkpoint("flow_imagenet.pt", "about 51 MB"),
@@ -95,6 +96,7 @@ def _video_features(card: Card, kind: str) -> Card:
         arguments={**card.arguments, "form": "hassony"},
         aliases=(f"i3d_hassony/{kind}",),
         fps=None,
+        flow=card.flow and Flow("raft_sintel", bound=20),
         resize=Resize(short=256, filter="pillow"),
         half_pixels="down",
         checkpoint=Checkpoint(

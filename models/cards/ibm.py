@@ -22,7 +22,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from models.cards.base import Card, Checkpoint, Feature, Resize
+from models.cards.base import Card, Checkpoint, Feature, Flow, Resize
 
 SOURCE = "https://github.com/IBM/action-recognition-pytorch"
 STUDY = "https://arxiv.org/abs/2010.11757"
@@ -163,6 +163,7 @@ def _card(
         mean=(0.5, 0.5),
         std=(sum(card.std) / 3,) * 2,
         colour="flow",
+        flow=Flow("tvl1", bound=20),
     )
 
 

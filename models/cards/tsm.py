@@ -19,7 +19,7 @@ import re
 from dataclasses import replace
 from functools import partial
 
-from models.cards.base import Card, Checkpoint, Feature, Resize
+from models.cards.base import Card, Checkpoint, Feature, Flow, Resize
 
 SOURCE = "https://github.com/mit-han-lab/temporal-shift-module"
 HOSTS = (
@@ -144,6 +144,7 @@ def _read(name: str) -> Card | None:
         mean=(0.5, 0.5),
         std=(0.226, 0.226),  # the mean of the colours' deviations
         colour="flow",
+        flow=Flow("tvl1", bound=20),
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 import models
 from models.chunks import chunks
-from scripts.common.windows import Sampling, Unsuited, windows
+from scripts.common.windows import Sampling, Unsuited, window_times, windows
 
 # Windows whose frames a piece of a whole video has, where nobody says it.
 WINDOWS_IN_PIECE = 4
@@ -43,10 +43,8 @@ def check(extractor: models.Extractor, sampling: Sampling, crops: int = 1) -> No
     crops: of each window.
 
     Raises:
-        Unsuited: it would get whole videos, and has no steps in time; or it takes flow.
+        Unsuited: it would get whole videos, and has no steps in time.
     """
-    if extractor.card.colour == "flow":
-        raise Unsuited(f"{extractor.card.name} takes optical flow, and gets pictures")
     if is_in_pieces(sampling) and not hasattr(extractor.network, "field"):
         raise Unsuited(
             f"{extractor.card.name} cannot take a whole video at once: give a stack"
@@ -75,12 +73,13 @@ def cut(
             for crop in range(crops):
                 yield Clip(start, numbers, times, crop=crop)
         return
-    network, card = extractor.network, extractor.card
-    steps, stride = network.steps(frames), network.field.stride
+    network, card, first = extractor.network, extractor.card, sampling.first
+    steps, stride = network.steps(frames - first), network.field.stride
     size = max(1, (batch_size or WINDOWS_IN_PIECE) * card.frames // stride)
-    for chunk in chunks(frames, steps, size, network.field):
-        numbers = list(range(chunk.start, chunk.stop))
-        yield Clip(chunk.start, numbers, (0.0, frames / fps), chunk.keep)
+    times = window_times(first, frames, sampling, fps)
+    for chunk in chunks(frames - first, steps, size, network.field):
+        numbers = list(range(first + chunk.start, first + chunk.stop))
+        yield Clip(numbers[0], numbers, times, chunk.keep)
 
 
 def step_times(

@@ -4,7 +4,7 @@ import math
 import re
 import time
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torchcodec.decoders import VideoDecoder
 
-from scripts.common.tables import Failure
+from scripts.common.tables import Failure, Row
 from scripts.common.windows import Sampling, needed_frames, windows
 
 # What is decoded at a time: enough to make up for the calls, little to hold.
@@ -82,7 +82,8 @@ class Piece:
         names: whose windows the frames are in.
         count, fps: of the whole video, at the rate at which it is read.
         numbers: of the frames, ascending.
-        frames: uint8 (len(numbers), 3, H, W), RGB.
+        frames: uint8 (len(numbers), 3, H, W), RGB; of flow (x, y) with 2 in place of 3,
+            where 0 and 1, or 0 and 255, are the ends of its bound: uint8, or float.
         seconds: that decoding took.
     """
 
@@ -94,31 +95,62 @@ class Piece:
     seconds: float
 
 
+# Yields all frames of a video that are in somebody's window, in order; windows come by
+# the name of who wants them. Raises Failure where the video cannot be read.
+Reader = Callable[[Row, Mapping[str, Sampling]], Iterator[Piece]]
+
+
 def read_pieces(
-    path: Path, samplings: Mapping[str, Sampling], device: str = "cpu"
+    row: Row, samplings: Mapping[str, Sampling], device: str = "cpu"
 ) -> Iterator[Piece]:
     """Yield all frames that are in somebody's window, those of one rate in order.
 
     Args:
-        path: the video.
+        row: the video.
         samplings: the windows, by the name of who wants them.
         device: `cpu`, or where frames are decoded with NVDEC.
 
     Raises:
-        Failure: `not_video`, `empty` or `corrupt`.
+        Failure: `not_video`, `empty`, `too_short` or `corrupt`.
     """
+    for video, names in at_rates(Path(row.path), samplings, device):
+        numbers = wanted(video.count, [samplings[name] for name in names])
+        for some in in_pieces(numbers, video.bytes):
+            for part in _read(video, some):
+                yield Piece(names, video.count, video.fps, *part)
+
+
+def at_rates(
+    path: Path, samplings: Mapping[str, Sampling], device: str = "cpu"
+) -> Iterator[tuple[Frames, tuple[str, ...]]]:
+    """Yield a video at each rate at which somebody takes it, with their names."""
     rates: dict[float | None, tuple[Frames, list[str]]] = {}
     for name, sampling in samplings.items():
         video = Frames(path, sampling.fps, device)
         rate = None if video.native else video.fps
         rates.setdefault(rate, (video, []))[1].append(name)
     for video, names in rates.values():
-        wanted = (needed_frames(video.count, samplings[name]) for name in names)
-        numbers = np.flatnonzero(np.logical_or.reduce(list(wanted)))
-        size = max(1, min(PIECE_FRAMES, PIECE_BYTES // video.bytes))
-        for first in range(0, len(numbers), size):
-            for part in _read(video, numbers[first : first + size].tolist()):
-                yield Piece(tuple(names), video.count, video.fps, *part)
+        yield video, tuple(names)
+
+
+def wanted(count: int, samplings: list[Sampling]) -> list[int]:
+    """Return which of a video's frames are in somebody's window, ascending.
+
+    Raises:
+        Failure: `too_short`: it has no frame where one of them begins.
+    """
+    first = max(sampling.first for sampling in samplings)
+    if count <= first:
+        raise Failure("too_short", f"it has {count} frames, and none from {first} on")
+    needed = [needed_frames(count, sampling) for sampling in samplings]
+    return np.flatnonzero(np.logical_or.reduce(needed)).tolist()
+
+
+def in_pieces(numbers: list[int], size: int) -> Iterator[list[int]]:
+    """Yield frames' numbers, a few at a time; `size` is that of a frame in bytes."""
+    most = max(1, min(PIECE_FRAMES, PIECE_BYTES // size))
+    for first in range(0, len(numbers), most):
+        yield numbers[first : first + most]
 
 
 def _read(

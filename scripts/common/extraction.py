@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from torch import Tensor
 
@@ -21,7 +20,7 @@ import models
 from models import views
 from scripts.common import clips, networks
 from scripts.common.clips import Clip
-from scripts.common.decoding import Piece, read_pieces
+from scripts.common.decoding import Piece, Reader, read_pieces
 from scripts.common.networks import Network
 from scripts.common.outputs import VideoOutputs, computed
 from scripts.common.parts import Part
@@ -60,12 +59,10 @@ class Machine:
     Attributes:
         device: torch device.
         threads: decode workers, and threads of the network on a CPU.
-        decoder: device that decodes: `cpu`, or `cuda` with NVDEC.
     """
 
     device: str = "cpu"
     threads: int = 1
-    decoder: str = "cpu"
 
 
 # A video, and the names of the models whose features it lacks.
@@ -77,6 +74,7 @@ def extract(
     runs: Mapping[str, tuple[models.Extractor, Settings]],
     machine: Machine,
     stopwatch: Stopwatch | None = None,
+    read: Reader = read_pieces,
 ) -> Iterator[tuple[str, Row, Part | Failure]]:
     """Yield, by model and video, its arrays part by part, or why there are none.
 
@@ -84,11 +82,12 @@ def extract(
     of several videos may take turns; a failure ends a video whose first parts are out.
 
     Args:
-        tasks: videos; `path` is what is decoded, `start` shifts the timestamps, which
+        tasks: videos; `path` is what is read, `start` shifts the timestamps, which
             are seconds of the original video.
         runs: the networks, which are moved to the device, and how to run each.
         machine: device and threads.
         stopwatch: told where the time goes.
+        read: gives a video's frames, by default those of a clip.
 
     Raises:
         windows.Unsuited: a network cannot take what it would get.
@@ -98,7 +97,7 @@ def extract(
     networks.prepare_device(machine.device, machine.threads)
     engine = _Engine(runs, machine, stopwatch or Stopwatch())
     samplings = {name: settings.sampling for name, (_, settings) in runs.items()}
-    with closing(_decoded(tasks, samplings, machine)) as items:
+    with closing(_decoded(tasks, samplings, machine, read)) as items:
         yield from engine.run(items)
 
 
@@ -257,7 +256,10 @@ def _cut(frame: Tensor, size: int, crops: int, number: int) -> Tensor:
 
 
 def _decoded(
-    tasks: Iterable[Task], samplings: Mapping[str, Sampling], machine: Machine
+    tasks: Iterable[Task],
+    samplings: Mapping[str, Sampling],
+    machine: Machine,
+    read: Reader,
 ) -> Iterator[tuple[Task, Piece | Failure]]:
     """Yield the frames of several videos at a time; those of one are in order."""
     waiting, taking = iter(tasks), threading.Lock()
@@ -282,7 +284,7 @@ def _decoded(
             row, names = task
             wanted = {name: samplings[name] for name in names}
             try:
-                for piece in read_pieces(Path(row.path), wanted, machine.decoder):
+                for piece in read(row, wanted):
                     if pinned and not piece.frames.is_cuda:
                         piece = replace(piece, frames=piece.frames.pin_memory())
                     if not put((task, piece)):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from scripts.common import features, journal, runner, store, tables
 from scripts.common.features import Model
+from scripts.common.flow import making
 from scripts.common.ids import slug
 from scripts.common.parts import Part, PartFile
 from scripts.common.runner import Job
@@ -88,12 +89,31 @@ class Shard:
 
     complete = staticmethod(features.complete)
 
-    def __init__(self, job: Job, weights: Path, batch_size: int | None, compiled: bool):
-        """Complete the job's options by the ticket of the weights."""
-        found = json.loads(weights.read_text())
-        options = self.complete(job.options, found["weights"], found.get("clips"))
+    def __init__(
+        self,
+        job: Job,
+        weights: Path,
+        batch_size: int | None,
+        compiled: bool,
+        flow_weights: Path | None = None,
+        flow_batch_size: int = 8,
+    ):
+        """Complete the job's options by the tickets of the weights."""
+        found, flow = _ticket(weights), _ticket(flow_weights)
+        options = job.options
+        if options.get("flow"):
+            made = making.complete(options["flow"], flow["weights"])
+            options = options | {"flow": made}
+        options = self.complete(options, found["weights"], found.get("clips"))
         self.job = replace(job, options=options)
-        self.model = Model(self.job.options, found["file"], batch_size, compiled)
+        self.model = Model(
+            self.job.options,
+            found["file"],
+            batch_size,
+            compiled,
+            flow["file"],
+            flow_batch_size,
+        )
         self.name = job.manifest.parent.name
         self.store = ShardStore(job)
 
@@ -113,6 +133,11 @@ class Shard:
     def keep(self, row: Row, result: Part | Failure) -> Row | None:
         """Keep what there is of a row, which bears its key; return it when finished."""
         return self.store.add(row, result)
+
+
+def _ticket(path: Path | None) -> dict:
+    """Return what fetch_checkpoint says of weights, if there are some."""
+    return json.loads(path.read_text()) if path else {"file": None, "weights": None}
 
 
 def extract_shard(own: Shard, others: Iterable[Shard] = ()) -> None:

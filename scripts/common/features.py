@@ -3,14 +3,16 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 
 import numpy as np
 
 import models
 from scripts.common import devices
+from scripts.common.flow import making
 from scripts.common.parts import Part
 from scripts.common.stopwatch import Stopwatch
 from scripts.common.tables import Failure, Row
@@ -39,12 +41,16 @@ class Model:
         checkpoint: file of weights; None for random ones.
         batch_size: windows at a time; None: as many as the device's memory takes.
         compiled: by torch.compile.
+        flow_checkpoint: file of weights of a network that makes the flow it takes.
+        flow_batch_size: frames between which flow is made at a time.
     """
 
     options: dict
     checkpoint: str | None
     batch_size: int | None = None
     compiled: bool = False
+    flow_checkpoint: str | None = None
+    flow_batch_size: int = 8
 
 
 def card_of(model: str, clips: Mapping | None) -> models.Card:
@@ -78,14 +84,19 @@ def complete(options: dict, weights: str, clips: Mapping | None = None) -> dict:
         own |= {"picked": card.frames, "pick": PICKS.get(card.source, "middle")}
     if clips and clips["size"] != card.crop:
         own["size"] = clips["size"]
+    first = options.get("first", 0)
+    if card.flow:
+        # Frame 0 has no flow that leads to it.
+        own |= {"first": max(1, first), "consecutive": card.consecutive}
     asked = options.get("fps", "model")
     fps = {"model": card.fps, "source": None}.get(asked, asked)
-    return options | own | {"fps": fps}
+    return options | {"first": first} | own | {"fps": fps}
 
 
 def sampling_of(options: dict) -> Sampling:
     """Return the windows that complete options ask for."""
     names = ("stride", "step", "tail", "fps", "picked", "pick", "clips", "spread")
+    names += ("first", "consecutive")
     given = {name: options[name] for name in names if name in options}
     stack = None if options["stack"] == WHOLE else options["stack"]
     return Sampling(stack=stack, **given)
@@ -108,7 +119,7 @@ def compute(
 
     Args:
         tasks: videos, each with the names of the models to run on it.
-        asked: the models by name.
+        asked: the models by name; all of them take pictures, or all the same flow.
         threads: of this job.
         stopwatch: told where the time goes.
 
@@ -137,10 +148,36 @@ def compute(
             }
         device = networks.default_device()
         on_gpu = {model.options["decoder"] for model in asked.values()} == {"gpu"}
-        machine = extraction.Machine(
-            device, threads, decoder=device if on_gpu else "cpu"
+        machine = extraction.Machine(device, threads)
+        with _reader(asked, device if on_gpu else "cpu") as read:
+            yield from extraction.extract(tasks, runs, machine, stopwatch, read)
+
+
+def _reader(
+    asked: Mapping[str, Model], decoder: str
+) -> AbstractContextManager[Callable]:
+    """Return what gives the frames, or the flow, that the models take of a video."""
+    from scripts.common import decoding
+
+    model = next(iter(asked.values()))
+    flow = model.options.get("flow")
+    if flow is None:
+        return nullcontext(partial(decoding.read_pieces, device=decoder))
+    from scripts.common.flow import reading
+
+    if flow["dump"]:
+        own = {n: m for n, m in asked.items() if not m.options["flow"]["any"]}
+        cards = {name: models.card(m.options["model"]) for name, m in own.items()}
+        return reading.stored(cards)
+    return nullcontext(
+        reading.computed(
+            making.estimator(flow, model.flow_checkpoint),
+            flow["bound"],
+            model.flow_batch_size,
+            decoder,
+            flow.get("short_side"),
         )
-        yield from extraction.extract(tasks, runs, machine, stopwatch)
+    )
 
 
 def extractor_of(model: Model) -> "models.Extractor":

@@ -91,7 +91,8 @@ class VideoOutputs:
 
     def _of_pieces(self, waiting: list[tuple[Clip, Outputs]], is_last: bool) -> Part:
         """Return features in time, and at the end the means over all steps."""
-        steps, arrays = self._extractor.network.steps(self._frames), {}
+        frames = self._frames - self._sampling.first
+        steps, arrays = self._extractor.network.steps(frames), {}
         for name in self._names:
             source = _steps_of(name, self._extractor.card)
             array = np.concatenate([out[source][clip.keep] for clip, out in waiting])

@@ -115,12 +115,14 @@ class ScoreShard(Shard):
         videos: Collection[str],
         batch_size: int | None,
         compiled: bool,
+        *flow: Path | int | None,
     ):
         """Complete the job's options by the ticket of the weights.
 
         videos: ids of all videos in the list.
+        flow: as of a shard of features.
         """
-        super().__init__(job, weights, batch_size, compiled)
+        super().__init__(job, weights, batch_size, compiled, *flow)
         self._videos = frozenset(videos)
         self._logits: dict[str, list[np.ndarray]] = {}
 

@@ -102,14 +102,33 @@ class FeatureStore(Mapping[str, Arrays]):
             return tuple(self._file["offsets"])
         return tuple(next(iter(self._file.values()), ()))
 
-    def read(self, video_id: str, name: str = "features") -> np.ndarray:
-        """Return one array of a video. Raises KeyError for what is not there."""
+    def read(
+        self, video_id: str, name: str = "features", rows: slice = slice(None)
+    ) -> np.ndarray:
+        """Return one array of a video, or some of its rows, one after the other.
+
+        Raises:
+            KeyError: there is no such video or array.
+        """
         if self.layout == "grouped":
-            return self._file[slug(video_id)][name][()]
-        number, offsets = self._numbers[video_id], self._offsets[name]
+            return self._file[slug(video_id)][name][rows]
+        begin, end = self._place(video_id, name)
+        start, stop, _ = rows.indices(end - begin)
         if name not in self._arrays:
             self._arrays[name] = _FlatArray(self.path, self._file[name])
-        return self._arrays[name].rows(*offsets[number : number + 2].tolist())
+        return self._arrays[name].rows(begin + start, begin + stop)
+
+    def count(self, video_id: str, name: str = "features") -> int:
+        """Return how many rows an array of a video has; errors as of `read`."""
+        if self.layout == "grouped":
+            return len(self._file[slug(video_id)][name])
+        begin, end = self._place(video_id, name)
+        return end - begin
+
+    def _place(self, video_id: str, name: str) -> tuple[int, int]:
+        """Return where a video's rows begin and end in an array of a flat file."""
+        number = self._numbers[video_id]
+        return tuple(self._offsets[name][number : number + 2].tolist())
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Return the shape of one row of an array."""

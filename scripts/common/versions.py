@@ -18,6 +18,7 @@ VERSIONS = {
     "train_model": 1,
     "map_annotations": 1,
     "aggregate_features": 2,
+    "join_streams": 1,
     "score_videos": 1,
     "evaluate_model": 1,
     "probe_features": 1,

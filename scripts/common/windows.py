@@ -31,10 +31,15 @@ of SPREADS: two clips of 4 neighbouring frames, and two of 4 frames from everywh
                  1                    x  x  x  x
     shifted      0        x     x        x     x
                  1           x     x        x     x
+
+All of this may begin behind a video's first frames, at frame `first`: frames of flow
+are counted by the frame that they lead to, and there is none before 1. And a network
+may take some neighbouring frames in place of each, as TSN does with flow: 2 frames of
+10 with 3 in place of each are 2, 3, 4 and 6, 7, 8.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -104,6 +109,9 @@ class Sampling:
             clips begin at equal distances, and a single one is in the middle; in a
             video shorter than one, all begin with the first frame and go on from there
             when they reach the end.
+        first: the frame with which the video begins; those before it are in no window.
+        consecutive: neighbouring frames that are taken in place of each, it and those
+            that follow; windows are laid so that the last one has as many.
     """
 
     stack: int | None
@@ -115,12 +123,16 @@ class Sampling:
     pick: str = "middle"
     clips: int | None = None
     spread: str = "shifted"
+    first: int = 0
+    consecutive: int = 1
 
     def __post_init__(self):
         if min(self.stack or 1, self.stride, self.step) < 1:
             raise ValueError("stack, stride and step must be at least 1")
         if min(self.picked or 1, self.clips or 1) < 1:
             raise ValueError("picked and clips must be at least 1")
+        if self.first < 0 or self.consecutive < 1:
+            raise ValueError("first must be at least 0, and consecutive at least 1")
         if self.tail not in TAILS:
             raise ValueError(f"tail must be one of {', '.join(TAILS)}")
         if self.pick not in PICKS:
@@ -130,7 +142,9 @@ class Sampling:
 
     def span(self, frames: int) -> int:
         """Frames from a window's first to its last, both counted."""
-        return (self.stack - 1) * self.stride + 1 if self.stack else frames
+        if self.stack is None:
+            return frames - self.first
+        return (self.stack - 1) * self.stride + 1
 
 
 def window_starts(frames: int, sampling: Sampling) -> range | list[int]:
@@ -139,12 +153,12 @@ def window_starts(frames: int, sampling: Sampling) -> range | list[int]:
     Raises:
         ValueError: there is no frame.
     """
-    if frames < 1:
+    first, span, step = sampling.first, sampling.span(frames), sampling.step
+    if frames <= first:
         raise ValueError("a video without frames has no windows")
-    span, step = sampling.span(frames), sampling.step
-    if frames <= span:
-        return [0]
-    starts = range(0, frames - span + 1, step)
+    if frames - first <= span:
+        return [first]
+    starts = range(first, frames - span + 1, step)
     uncovered = frames - (starts[-1] + span)
     if uncovered and sampling.tail == "last":
         return [*starts, frames - span]
@@ -155,7 +169,7 @@ def window_starts(frames: int, sampling: Sampling) -> range | list[int]:
 
 def window_count(frames: int, sampling: Sampling) -> int:
     """Return how many windows, or clips over the whole of it, a video has."""
-    return sampling.clips or len(window_starts(frames, sampling))
+    return sampling.clips or len(window_starts(_shorter(frames, sampling), sampling))
 
 
 def window_frames(start: int, frames: int, sampling: Sampling) -> list[int]:
@@ -183,13 +197,16 @@ def spread_clips(frames: int, sampling: Sampling) -> list[list[int]]:
     Raises:
         Unsuited: the rule does not give so many clips.
     """
+    first, clips = sampling.first, sampling.clips
+    there = frames - first
     if sampling.picked:
-        return SPREADS[sampling.spread](frames, sampling.picked, sampling.clips)
-    span = sampling.stack * sampling.stride
-    if sampling.clips == 1:
+        taken = SPREADS[sampling.spread](there, sampling.picked, clips)
+    else:
+        span = sampling.stack * sampling.stride
         # Of three clips at equal distances the second is in the middle.
-        return rules.dense(frames, sampling.stack, 3, span)[1:2]
-    return rules.dense(frames, sampling.stack, sampling.clips, span)
+        taken = rules.dense(there, sampling.stack, 3 if clips == 1 else clips, span)
+        taken = taken[1:2] if clips == 1 else taken
+    return [[first + number for number in numbers] for numbers in taken]
 
 
 def windows(
@@ -198,8 +215,12 @@ def windows(
     """Yield each window's start, its frames, and its begin and end in seconds.
 
     Neither it nor a later one has frames before its start. The frames of clips over the
-    whole video need not ascend, and their times are those of their frames.
+    whole video need not ascend, and their times are those of their frames; nor need
+    those of windows where neighbours are taken with each.
     """
+    if sampling.consecutive > 1:
+        yield from _with_neighbours(frames, sampling, fps)
+        return
     if sampling.clips:
         yield from _clips(spread_clips(frames, sampling), fps)
         return
@@ -211,6 +232,10 @@ def windows(
 def needed_frames(frames: int, sampling: Sampling) -> np.ndarray:
     """Return which frames are in a window, bool (frames,)."""
     needed = np.zeros(frames, bool)
+    if sampling.consecutive > 1:
+        for _, numbers, _ in windows(frames, sampling, fps=1):
+            needed[numbers] = True
+        return needed
     if sampling.clips:
         needed[np.unique(spread_clips(frames, sampling))] = True
         return needed
@@ -224,6 +249,24 @@ def needed_frames(frames: int, sampling: Sampling) -> np.ndarray:
     for offset in range(0, sampling.span(frames), stride):
         needed[np.minimum(firsts + offset, frames - 1)] = True
     return needed
+
+
+def _shorter(frames: int, sampling: Sampling) -> int:
+    """Return the frames, counted from 0, in place of which their neighbours can stand.
+
+    As https://github.com/mit-han-lab/temporal-shift-module counts them (dataset.py).
+    """
+    return max(frames - sampling.consecutive + 1, sampling.first + 1)
+
+
+def _with_neighbours(
+    frames: int, sampling: Sampling, fps: float
+) -> Iterator[tuple[int, list[int], tuple[float, float]]]:
+    more, alone = range(sampling.consecutive), replace(sampling, consecutive=1)
+    shorter = _shorter(frames, sampling)
+    for start, numbers, (begin, end) in windows(shorter, alone, fps):
+        taken = [min(number + n, frames - 1) for number in numbers for n in more]
+        yield start, taken, (begin, min(end + more[-1] / fps, frames / fps))
 
 
 def _clips(

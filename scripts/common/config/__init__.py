@@ -30,6 +30,9 @@ def resolve(config: dict) -> dict:
     for section in ("models", "trainings"):
         for name, entry in config[section].items():
             entry["model"] = entry["model"] or name
+    for entry in config["models"].values():
+        flow = config["flow"].get(entry["flow"], {"encoding": "default"})
+        entry["encoding"] = entry["encoding"] or flow["encoding"]
     sections = schema["properties"]["flow"]["additionalProperties"]["properties"]
     for entry in config["flow"].values():
         own = parameters_of(entry["algorithm"])

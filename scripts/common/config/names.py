@@ -8,6 +8,7 @@ from models.cards import imagenet
 from scripts.common import originals
 from scripts.common.config.needs import listed_frames, parameters_of
 from scripts.common.config.schema import suggestion
+from scripts.common.flow.kinds import mismatch
 from scripts.common.tables import REASONS
 
 # Formats of lists that name folders of frames, and nothing else.
@@ -17,9 +18,10 @@ OF_FRAMES = frozenset({"tsn", "mmaction2_rawframes", "3d_resnets"})
 def mistakes(config: dict) -> Iterator[str]:
     """Yield a line for each mistake; put the zoo's names in place of the originals'."""
     for name, entry in config["models"].items():
-        yield from _mistakes_in_model(f"models.{name}", entry)
+        yield from _mistakes_in_model(f"models.{name}", entry, config["flow"])
     for name, entry in config["trainings"].items():
         yield from _mistakes_in_training(f"trainings.{name}", entry, config)
+    yield from _mistakes_in_streams(config["streams"], config["models"])
     yield from _mistakes_in_encodings(config)
     yield from _mistakes_in_lists(config)
     for name, entry in config["flow"].items():
@@ -111,7 +113,7 @@ def _mistakes_in_lists(config: dict) -> Iterator[str]:
         yield f"lists.formats: '{form}' names frames; {remedy}"
 
 
-def _mistakes_in_model(place: str, entry: dict) -> Iterator[str]:
+def _mistakes_in_model(place: str, entry: dict, flow: dict) -> Iterator[str]:
     """Put the zoo's name in place of an upstream program's; yield what is wrong."""
     try:
         entry["model"] = models.resolve(entry["model"])
@@ -126,6 +128,69 @@ def _mistakes_in_model(place: str, entry: dict) -> Iterator[str]:
     stack = entry["stack"]
     if isinstance(stack, int) and card.sampling == "dense" and stack < card.min_frames:
         yield f"{place}.stack: {entry['model']} needs {card.min_frames} frames or more"
+
+    yield from _mistakes_in_flow(place, entry, card, flow)
+
+
+def _mistakes_in_flow(
+    place: str, entry: dict, card: models.Card, flow: dict
+) -> Iterator[str]:
+    name = entry["flow"]
+    if card.flow is None:
+        if name is not None:
+            yield f"{place}.flow: {entry['model']} takes pictures, and no flow"
+        return
+    if name is None:
+        yield f"{place}: {entry['model']} takes flow; give `flow`, a name under `flow`"
+    elif name not in flow:
+        yield from _unless_known(f"{place}.flow", name, list(flow), "under `flow`")
+    else:
+        made = flow[name]
+        wrong = mismatch(card, made["algorithm"], made["bound"])
+        if wrong and not entry["any_flow"]:
+            yield f"{place}.flow: {wrong}; `any_flow: true` takes it all the same"
+        if entry["encoding"] != made["encoding"]:
+            yield (
+                f"{place}.encoding: the flow '{name}' is of the clips"
+                f" '{made['encoding']}'; leave the key out"
+            )
+
+
+def _mistakes_in_streams(streams: dict, entries: dict) -> Iterator[str]:
+    for name, joined in streams.items():
+        if name in entries:
+            yield f"streams.{name}: a model has this name; give another"
+        for model in joined:
+            yield from _unless_known(
+                f"streams.{name}", model, list(entries), "under `models`"
+            )
+        known = [model for model in joined if model in entries]
+        windows = [_windows_of(entries[model]) for model in known]
+        for model, other in zip(known[1:], windows[1:], strict=True):
+            first = windows[0]
+            for key in (key for key in first if key in other):
+                if first[key] != other[key]:
+                    yield (
+                        f"streams.{name}: `{key}` is {first[key]} of '{known[0]}', and"
+                        f" {other[key]} of '{model}'; give both the same"
+                    )
+
+
+def _windows_of(entry: dict) -> dict:
+    """Return what decides about a model's windows; nothing where there is no model."""
+    try:
+        card = models.card(entry["model"])
+    except models.UnknownModel:
+        return {}
+    stack, stride = entry["stack"] or card.frames, entry["stride"] or card.stride
+    return {
+        "first": max(entry["first"], int(card.flow is not None)),
+        "stack": stack,
+        "stride": stride,
+        "step": entry["step"] or (stack if stack == "video" else stack * stride),
+        "tail": entry["tail"],
+        "fps": {"model": card.fps, "source": None}.get(entry["fps"], entry["fps"]),
+    }
 
 
 def _mistakes_in_training(place: str, entry: dict, config: dict) -> Iterator[str]:

@@ -8,7 +8,8 @@
         containers.frames(shard, "run/a.mp4", range(8))   # uint8 (8, H, W, 3), RGB
         containers.flows(shard, "run/a.mp4", range(8))    # float32 (8, 2, H, W), pixels
 
-Whatever the layout, the same calls give the same arrays.
+Whatever the layout, the same calls give the same arrays, in several threads at a time
+as well.
 """
 
 import io
@@ -31,8 +32,10 @@ __all__ = [
     "Shard",
     "flows",
     "frames",
+    "levels",
     "of_row",
     "opened",
+    "place_of",
 ]
 
 # What opening and reading raise where pictures are gone or damaged.
@@ -56,8 +59,13 @@ def opened(path: str | Path) -> AbstractContextManager[Shard]:
 
 def of_row(row: Row) -> AbstractContextManager[Shard]:
     """Open the shard in which the pictures of a manifest's row are."""
+    return opened(place_of(row))
+
+
+def place_of(row: Row) -> Path:
+    """Return where the shard is in which the pictures of a manifest's row are."""
     path = Path(row.path)
-    return opened(path.parent if path.is_dir() else path)
+    return path.parent if path.is_dir() else path
 
 
 def frames(
@@ -88,11 +96,17 @@ def flows(
     """
     if numbers is None:
         numbers = range(shard.count(video_id))
-    numbers = list(numbers)
     quantisation = Quantisation.from_dict(shard.about(video_id)["flow"])
+    return quantisation.restore(levels(shard, video_id, list(numbers)))
+
+
+def levels(shard: Shard, video_id: str, numbers: list[int]) -> np.ndarray:
+    """Return flows as they are stored, (N, 2, H, W): uint8, or uint16 of `png16`.
+
+    Arguments and errors as of `frames`.
+    """
     streams = [shard.pictures(video_id, numbers, stream) for stream in "xy"]
-    levels = np.stack([[_decoded(p) for p in stream] for stream in streams], axis=1)
-    return quantisation.restore(levels)
+    return np.stack([[_decoded(p) for p in stream] for stream in streams], axis=1)
 
 
 def _decoded(picture: bytes) -> np.ndarray:

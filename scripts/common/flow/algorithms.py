@@ -1,8 +1,8 @@
 """The algorithms: from a video's frames to its flows, a few at a time.
 
 An estimator takes a video's frames in order, in pieces, uint8 (n, 3, H, W), RGB, and
-yields its flows in order, each float32 (2, H, W). Several videos may be
-in it at a time.
+yields its flows in order, each float32 (2, H, W), on the device that found them.
+Several videos may be in it at a time.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from models.raft import Raft
 
-Estimator = Callable[[Iterable[Tensor]], Iterator[np.ndarray]]
+Estimator = Callable[[Iterable[Tensor]], Iterator[Tensor]]
 
 OPENCV = {
     # Zach, Pock and Bischof, "A Duality Based Approach for Realtime TV-L1 Optical Flow"
@@ -37,20 +37,21 @@ def opencv(create: Callable[[], cv2.DenseOpticalFlow], parameters: dict) -> Esti
     # Several videos at a time keep the cores busy; threads within one cost more.
     cv2.setNumThreads(1)
 
-    def flows(pieces: Iterable[Tensor]) -> Iterator[np.ndarray]:
+    def flows(pieces: Iterable[Tensor]) -> Iterator[Tensor]:
         # One for each video: it keeps buffers, and is not for two threads.
         algorithm = create()
         for name, value in parameters.items():
             getattr(algorithm, "set" + name.title().replace("_", ""))(value)
         for before, after in pairwise(_grey(pieces)):
-            yield algorithm.calc(before, after, None).transpose(2, 0, 1)
+            flow = algorithm.calc(before, after, None)
+            yield torch.from_numpy(flow).permute(2, 0, 1)
 
     return flows
 
 
 def _grey(pieces: Iterable[Tensor]) -> Iterator[np.ndarray]:
     for piece in pieces:
-        for frame in piece.permute(0, 2, 3, 1).contiguous().numpy():
+        for frame in piece.permute(0, 2, 3, 1).cpu().contiguous().numpy():
             yield cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
 
 
@@ -69,12 +70,11 @@ def raft(network: Raft) -> Estimator:
     # A GPU serves one at a time; the threads of other videos decode and write then.
     turn = Lock() if device == "cuda" else nullcontext()
 
-    def flows(pieces: Iterable[Tensor]) -> Iterator[np.ndarray]:
+    def flows(pieces: Iterable[Tensor]) -> Iterator[Tensor]:
         seen = None
         for piece in pieces:
             with turn:
                 seen, found = network.step(seen, piece.to(device))
-                found = found.cpu().numpy()
             yield from found
 
     return flows
