@@ -355,3 +355,17 @@ def test_fused_models_are_done_together_and_tracked_apart(tmp_path, capsys):
     assert "0 to do, 3 done" in shard.run(
         capsys, model="b", together={"a": {"step": 4}}, **slow
     )
+
+
+def test_a_model_of_flow_at_a_prompt(tmp_path):
+    make_video(tmp_path / "a.mp4", seconds=0.4, fps=25, size="64x64")
+    flow = ["--model", "i3d_flow_k400", "--checkpoint", "random"]
+    assert "i3d_flow_k400 takes flow: give --flow" in prompt(
+        tmp_path, *flow, "a.mp4", status=1
+    )
+    output = prompt(tmp_path, *flow, "--flow", "farneback", "--show-pred", "a.mp4")
+    assert "note: i3d_flow_k400 takes flow of tvl1 cut off at 20 pixels" in output
+    # Of 10 frames there are 9 flows: one window, padded.
+    assert "a.mp4: 1 windows of 1024 numbers\n  0.04 s to 0.40 s" in output
+    told = store.provenance(tmp_path / "i3d_flow_k400.h5")["flow"]
+    assert (told["algorithm"], told["short_side"]) == ("farneback", 256)

@@ -16,7 +16,7 @@ from scripts.common.flow import making
 from scripts.common.parts import Part
 from scripts.common.stopwatch import Stopwatch
 from scripts.common.tables import Failure, Row
-from scripts.common.windows import Sampling
+from scripts.common.windows import Sampling, Unsuited
 
 LIBRARIES = ("torch", "torchvision", "torchcodec", "numpy", "h5py")
 # The value of `stack` for which a whole video is one window.
@@ -156,12 +156,19 @@ def compute(
 def _reader(
     asked: Mapping[str, Model], decoder: str
 ) -> AbstractContextManager[Callable]:
-    """Return what gives the frames, or the flow, that the models take of a video."""
+    """Return what gives the frames, or the flow, that the models take of a video.
+
+    Raises:
+        Unsuited: a model takes flow, and gets pictures.
+    """
     from scripts.common import decoding
 
     model = next(iter(asked.values()))
     flow = model.options.get("flow")
     if flow is None:
+        for name in (model.options["model"] for model in asked.values()):
+            if models.card(name).flow:
+                raise Unsuited(f"{name} takes optical flow, and gets pictures")
         return nullcontext(partial(decoding.read_pieces, device=decoder))
     from scripts.common.flow import reading
 
