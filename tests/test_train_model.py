@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
+import models
+from scripts import train_model
 from tests.actions import index_actions, make_actions
-from tests.trainings import TSN, command, start, training
+from tests.trainings import TAM, TSN, command, start, training
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +66,53 @@ def test_a_killed_training_goes_on_to_the_same_curve(few, tmp_path):
     }
     assert "Warning" not in (war / "log.txt").read_text()
     assert list((war / "logs").glob("events.out.tfevents.*"))
+
+
+def test_two_processes_learn_what_one_does(few, tmp_path):
+    # Norms have the statistics of their own process; without them nothing differs.
+    options = training(TSN, epochs=1, frozen_norms="all", accumulate=2)
+    alone, two = tmp_path / "alone", tmp_path / "two"
+    both = [
+        start(command(few, alone, options)),
+        start(command(few, two, options, "--devices", "2")),
+    ]
+    assert [job.wait() for job in both] == [0, 0], (two / "log.txt").read_text()
+    assert "Warning" not in (two / "log.txt").read_text()
+    one, other = content(alone)["state_dict"], content(two)["state_dict"]
+    begin = models.create(TSN, classes=content(alone)["classes"]).network.state_dict()
+    for key, value in one.items():
+        torch.testing.assert_close(other[key], value, rtol=1e-3, atol=1e-4)
+    assert not torch.equal(one["fc.weight"], begin["fc.weight"])
+    (row,), (twin,) = rows(alone), rows(two)
+    for name, figure in row.items():
+        assert float(twin[name]) == pytest.approx(float(figure), rel=1e-3), name
+
+
+@pytest.fixture(scope="module")
+def motions(tmp_path_factory) -> Path:
+    """Videos of two motions; of all four, and more of them, where time does not count.
+
+    Each is another's reversal: what looks at the frames one by one, in whatever order,
+    cannot tell them apart.
+    """
+    folder = tmp_path_factory.mktemp("motions")
+    if "REELSET_SLOW" in os.environ:
+        make_actions(folder, train=160, val=40)
+    else:
+        make_actions(folder, train=64, val=32, motions=("left", "right"))
+    index_actions(folder)
+    return folder
+
+
+@pytest.mark.parametrize(("model", "learns"), [(TAM, True), (TSN, False)])
+def test_motion_is_learnt_by_a_network_that_sees_the_order_of_frames(
+    motions, tmp_path, model, learns
+):
+    options = training(model, epochs=8, crop="centre")
+    train_model.main(command(motions, tmp_path, options))
+    top1 = [float(row["val_top1"]) for row in rows(tmp_path)]
+    if learns:
+        assert max(top1) > 90
+        assert content(tmp_path)["metrics"]["val_top1"] == max(top1)
+    else:
+        assert max(top1) < 75

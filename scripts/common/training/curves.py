@@ -81,6 +81,7 @@ def write_table(path: Path, rows: list[dict[str, float]]) -> None:
 def write_picture(path: Path, rows: list[dict[str, float]]) -> None:
     """Draw loss, accuracy and learning rate over the epochs, beside each other."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(10, 2.8), layout="constrained")
     epochs = [row["epoch"] for row in rows]
@@ -94,6 +95,7 @@ def write_picture(path: Path, rows: list[dict[str, float]]) -> None:
                 axes.plot(epochs, values, label=name.replace("_", " "), linewidth=1.5)
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.grid(alpha=0.3)
         if axes.lines:
             axes.legend(fontsize=8, frameon=False)

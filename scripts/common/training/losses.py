@@ -7,7 +7,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics import MeanMetric, Metric
-from torchmetrics.classification import MulticlassAccuracy, MultilabelAveragePrecision
+from torchmetrics.classification import (
+    MulticlassAccuracy,
+    MulticlassConfusionMatrix,
+    MultilabelAveragePrecision,
+)
+from torchmetrics.functional.classification import binary_average_precision
+from torchmetrics.utilities import dim_zero_cat
 
 import models
 from scripts.common.training.videos import TrainingError, Video
@@ -88,23 +94,34 @@ def loss_of(loss: str, logits: Tensor, targets: Tensor) -> Tensor:
     ) / 2
 
 
+class AveragePrecisions(MultilabelAveragePrecision):
+    """The average precision of each class that is true of a video."""
+
+    def compute(self) -> Tensor:
+        """Return (classes with a video,)."""
+        scores, targets = dim_zero_cat(self.preds), dim_zero_cat(self.target)
+        pairs = zip(scores.T, targets.T, strict=True)
+        return torch.stack([binary_average_precision(*p) for p in pairs if p[1].any()])
+
+
 class Metrics:
     """How good a network is on a list of videos, over all devices.
 
-    `top1`, `top5` and `mean_class` (the mean of the classes' own top-1) where one class
-    is true; else `map`, the mean of the classes' average precisions. All in percent.
+    `top1`, `mean_class` (the mean of the classes' own top-1) and, of more classes than
+    five, `top5` where one class is true; else `map`, the mean of the classes' average
+    precisions. All in percent.
     """
 
     def __init__(self, loss: str, classes: int, device: torch.device):
         """Begin with no video."""
         self._loss = loss
-        self.best_by = "top1" if loss == "cross_entropy" else "map"
         one = {
             "top1": lambda: MulticlassAccuracy(classes, average="micro"),
-            "top5": lambda: MulticlassAccuracy(classes, min(5, classes), "micro"),
-            "mean_class": lambda: MulticlassAccuracy(classes, average="macro"),
+            "mean_class": lambda: MulticlassConfusionMatrix(classes),
         }
-        many = {"map": lambda: MultilabelAveragePrecision(classes, average="none")}
+        if classes > 5:
+            one["top5"] = lambda: MulticlassAccuracy(classes, 5, "micro")
+        many = {"map": lambda: AveragePrecisions(classes)}
         chosen = one if loss == "cross_entropy" else many
         self._metrics: dict[str, Metric] = {
             "loss": MeanMetric().to(device),
@@ -126,6 +143,9 @@ class Metrics:
     def result(self) -> dict[str, float]:
         """Return the figures by name; classes without a video do not count."""
         found = {name: metric.compute() for name, metric in self._metrics.items()}
+        if "mean_class" in found:
+            counts = found["mean_class"]
+            found["mean_class"] = counts.diag() / counts.sum(dim=1)
         return {
             name: value.nanmean().item() * (1 if name == "loss" else 100)
             for name, value in found.items()
