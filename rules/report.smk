@@ -13,6 +13,7 @@ rule summarise_dataset:
         features=lambda wildcards: features_of(wildcards.dataset),
         evaluations=lambda wildcards: evaluations_of(wildcards.dataset),
         probes=lambda wildcards: probes_of(wildcards.dataset),
+        trainings=lambda wildcards: trainings_of(wildcards.dataset),
     output:
         page=report(
             "results/{dataset}/report.html",
@@ -45,7 +46,8 @@ rule summarise_dataset:
         " --videos {params.videos:q} --clips {params.clips:q}"
         " --frames {params.frames:q} --flow {params.flow:q} --lists {input.lists:q}"
         " --features {input.features:q} --evaluations {input.evaluations:q}"
-        " --probes {input.probes:q} --benchmarks benchmarks"
+        " --probes {input.probes:q} --trainings {input.trainings:q}"
+        " --benchmarks benchmarks"
         " --page {output.page:q} --failures {output.failures:q} > {log:q} 2>&1"
 
 

@@ -34,6 +34,7 @@ rule train_model:
         ticket="resources/checkpoints/trainings/{training}.json",
     output:
         model="results/{dataset}/trainings/{training}/model.pt",
+        metrics="results/{dataset}/trainings/{training}/metrics.tsv",
         table="results/{dataset}/trainings/{training}/curves.tsv",
         picture="results/{dataset}/trainings/{training}/curves.png",
     log:

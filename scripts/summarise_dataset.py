@@ -3,7 +3,8 @@
 Input:  the index; the folders of manifests of downloaded videos, and of each encoding's
         clips and frames, and of each flow; the folders of lists; each model's HDF5 file
         with its table beside it and where the time of its shards went; the folders of
-        evaluations and of probes; Snakemake's benchmarks, those that there are.
+        evaluations, of probes and of trainings; Snakemake's benchmarks, those that are
+        there.
 Output: a page that needs nothing but itself, and failures.tsv: each video that failed,
         with the first stage at which it did.
 """
@@ -69,7 +70,14 @@ def summarise(arguments: argparse.Namespace) -> Summary:
         flow,
         [summary.read_lists(folder) for folder in arguments.lists],
         features,
-        [read_judged(path) for path in (*arguments.evaluations, *arguments.probes)],
+        [
+            read_judged(path)
+            for path in (
+                *arguments.evaluations,
+                *arguments.probes,
+                *(model.parent for model in arguments.trainings),
+            )
+        ],
         failures,
         jobs,
         speeds.read_paces(arguments.features, shards),
@@ -91,6 +99,7 @@ def main(argv: list[str] | None = None) -> None:
     add("--features", **several, help="HDF5 files, one a model; tables beside them")
     add("--evaluations", **several, help="directories, one an evaluation")
     add("--probes", **several, help="directories, one a probe")
+    add("--trainings", **several, help="model.pt of each training; tables beside them")
     cli.add_options(parser, "`about`, as in config/README.md")
     add("--benchmarks", type=Path, required=True, help="directory of the benchmarks")
     add("--page", type=Path, required=True, help="HTML page to write")

@@ -6,6 +6,7 @@ Output: <folder>/model.pt    the network after the epoch that is best by the lis
                              or the last where there is none: `model`, its name in the
                              zoo, `classes`, `state_dict`, `options`, `epoch`,
                              `metrics`. Every program here takes it as a checkpoint,
+        <folder>/metrics.tsv its epoch and its figures: accuracies in percent,
         <folder>/curves.tsv  loss, accuracy and learning rate of each epoch,
         <folder>/curves.png  the same as a picture,
         <folder>/logs/       the same for `tensorboard --logdir`.
@@ -142,6 +143,9 @@ def train(arguments: argparse.Namespace, gpu: bool) -> None:
     if fabric.is_global_zero:
         curves.write_table(arguments.folder / "curves.tsv", progress.rows)
         curves.write_picture(arguments.folder / "curves.png", progress.rows)
+        best = torch.load(arguments.folder / "best.pt", weights_only=True)
+        figures = {"epoch": best["epoch"], **best["metrics"]}
+        curves.write_metrics(arguments.folder / "metrics.tsv", figures)
         with files.atomic(arguments.folder / "model.pt") as temporary:
             shutil.copyfile(arguments.folder / "best.pt", temporary)
         # Killed between these lines, a training goes on at its end, or anew.

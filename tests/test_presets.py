@@ -13,6 +13,7 @@ from scripts.common.features import complete, sampling_of
 from scripts.common.windows import windows
 
 FOLDER = CLASSES.parent / "models"
+TRAININGS = CLASSES.parent / "trainings"
 CASES = json.loads((Path(__file__).parent / "data" / "tvg_sampling.json").read_text())
 SHARED = Path(__file__).parents[2] / "shared" / "parity" / "tsm" / "sampling.json"
 
@@ -29,6 +30,13 @@ def test_a_preset_fits_any_dataset(path):
     for name, entry in config["models"].items():
         models.card(entry["model"])
         assert entry["encoding"] in config["encodings"], name
+
+
+@pytest.mark.parametrize("path", sorted(TRAININGS.glob("*.yaml")), ids=lambda p: p.stem)
+def test_a_recipe_of_training_fits_any_dataset(path):
+    overlay = yaml.safe_load(path.read_text())
+    config = resolve(overlay | {"datasets": {"mine": {"source": {"folder": "/"}}}})
+    assert {entry["encoding"] for entry in config["trainings"].values()} == {"default"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c['frames']}/{c['window']}")

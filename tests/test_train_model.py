@@ -62,7 +62,8 @@ def test_a_killed_training_goes_on_to_the_same_curve(few, tmp_path):
     same(peace, war)
     # Nothing is left of what was only for going on, and there is what shows the way.
     assert {path.name for path in war.iterdir()} == {
-        *("model.pt", "curves.tsv", "curves.png", "logs", "log.txt", "ticket.json")
+        *("model.pt", "metrics.tsv", "curves.tsv", "curves.png"),
+        *("logs", "log.txt", "ticket.json"),
     }
     assert "Warning" not in (war / "log.txt").read_text()
     assert list((war / "logs").glob("events.out.tfevents.*"))
@@ -99,7 +100,7 @@ def motions(tmp_path_factory) -> Path:
     if "REELSET_SLOW" in os.environ:
         make_actions(folder, train=160, val=40)
     else:
-        make_actions(folder, train=64, val=32, motions=("left", "right"))
+        make_actions(folder, train=96, val=32, motions=("left", "right"))
     index_actions(folder)
     return folder
 
@@ -108,7 +109,7 @@ def motions(tmp_path_factory) -> Path:
 def test_motion_is_learnt_by_a_network_that_sees_the_order_of_frames(
     motions, tmp_path, model, learns
 ):
-    options = training(model, epochs=8, crop="centre")
+    options = training(model, epochs=10, crop="centre")
     train_model.main(command(motions, tmp_path, options))
     top1 = [float(row["val_top1"]) for row in rows(tmp_path)]
     if learns:

@@ -8,7 +8,7 @@ from scripts.common.summary import stream
 
 @dataclass(frozen=True)
 class Judged:
-    """What an evaluation or a probe found.
+    """What an evaluation, a probe or a training found.
 
     Attributes:
         path: its folder.
@@ -29,7 +29,7 @@ class Judged:
 
 
 def read_judged(folder: Path) -> Judged:
-    """Return what a folder of an evaluation or a probe holds."""
+    """Return what a folder of an evaluation, a probe or a training holds."""
     table = folder / "metrics.tsv"
     records = stream(table) if table.exists() else []
     figures = {record["metric"]: record["value"] for record in records}

@@ -8,6 +8,7 @@ nothing of it has to be saved.
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -18,10 +19,11 @@ from torch import Tensor
 
 import models
 from scripts.common.decoding import Frames
+from scripts.common.tables import Failure
 from scripts.common.training.augmentation import Crop, clip_of
 from scripts.common.training.losses import Target
 from scripts.common.training.sampling import FrameRule
-from scripts.common.training.videos import Video
+from scripts.common.training.videos import TrainingError, Video
 
 # Batches that are decoded ahead of the one in the network.
 AHEAD = 2
@@ -114,9 +116,10 @@ class Loader:
         # Another stream than that of the order, which has two numbers.
         rng = np.random.default_rng([self.seed, epoch, number])
         video = self.videos[number]
-        reader = Frames(Path(video.path), self.fps)
-        numbers = self.rule.drawn(reader.count, rng)
-        frames = _read(reader, numbers)
+        with _readable(video):
+            reader = Frames(Path(video.path), self.fps)
+            numbers = self.rule.drawn(reader.count, rng)
+            frames = _read(reader, numbers)
         region = self.crop.drawn(*frames.shape[-2:], self.card, rng)
         target = self.target.of(video, numbers, reader.fps)
         return Sample(region.cut(frames).contiguous(), region.mirrored, target)
@@ -124,10 +127,11 @@ class Loader:
     def central(self, number: int) -> Sample:
         """Return the sample by which a video is judged."""
         video = self.videos[number]
-        reader = Frames(Path(video.path), self.fps)
-        numbers = self.rule.central(reader.count)
-        target = self.target.of(video, numbers, reader.fps)
-        return Sample(_read(reader, numbers), False, target)
+        with _readable(video):
+            reader = Frames(Path(video.path), self.fps)
+            numbers = self.rule.central(reader.count)
+            frames = _read(reader, numbers)
+        return Sample(frames, False, self.target.of(video, numbers, reader.fps))
 
     def batch(
         self, samples: list[Sample], device: torch.device, training: bool
@@ -170,6 +174,18 @@ def loaded(
                 yield [future.result() for future in waiting.popleft()]
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _readable(video: Video) -> Iterator[None]:
+    """Say which video it is that cannot be read: the manifest has it as whole."""
+    try:
+        yield
+    except Failure as failure:
+        raise TrainingError(
+            f"the clip of '{video.id}' cannot be read any more ({failure}); delete"
+            f" {video.path} and its manifest, and it is made again"
+        ) from failure
 
 
 def _read(reader: Frames, numbers: list[int]) -> Tensor:

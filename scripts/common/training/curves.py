@@ -78,6 +78,12 @@ def write_table(path: Path, rows: list[dict[str, float]]) -> None:
     files.write_text(path, tables.render_records(rows[0], records))
 
 
+def write_metrics(path: Path, figures: dict[str, float]) -> None:
+    """Write metrics.tsv: the epoch of the network that is kept, and its figures."""
+    records = ((name, f"{value:.4g}") for name, value in figures.items())
+    files.write_text(path, tables.render_records(("metric", "value"), records))
+
+
 def write_picture(path: Path, rows: list[dict[str, float]]) -> None:
     """Draw loss, accuracy and learning rate over the epochs, beside each other."""
     from matplotlib.figure import Figure
