@@ -3,6 +3,7 @@
 python -m models                     all variants
 python -m models tsm ssv2            those with `tsm` and `ssv2` in their name
 python -m models s3d_k400            one variant, or an upstream name: its card, its
+                                     protocol (how its accuracy was measured), its
                                      parameters and multiply-accumulates, as JSON
 python -m models check s3d_k400 FILE whether a checkpoint file fits a variant
 """
@@ -10,8 +11,10 @@ python -m models check s3d_k400 FILE whether a checkpoint file fits a variant
 import argparse
 import json
 import sys
+from dataclasses import asdict
 
 import models
+from models.cards.protocols import protocol
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -72,12 +75,13 @@ def check(argv: list[str]) -> None:
 
 
 def description(name: str) -> dict:
-    """A variant's card and its counts, plain JSON."""
-    counts = {
+    """A variant's card, how its accuracy was measured, and its counts, plain JSON."""
+    card = models.card(name)
+    return card.as_dict() | {
+        "protocol": asdict(protocol(card)),
         "parameters": models.count_parameters(name),
         "macs": models.count_macs(name),
     }
-    return models.card(name).as_dict() | counts
 
 
 def table(names: list[str]) -> str:

@@ -73,6 +73,7 @@ def extract_videos(arguments: argparse.Namespace) -> int:
     options = features.complete(
         {
             "model": name,
+            "fps": arguments.fps,
             "stack": arguments.stack,
             "stride": arguments.stride,
             "step": arguments.step,
@@ -169,6 +170,11 @@ def stack(text: str) -> int | str:
     return text if text == WHOLE else int(text)
 
 
+def fps(text: str) -> float | str:
+    """Return the `fps` that is typed: a number, `model` or `source`."""
+    return text if text in ("model", "source") else float(text)
+
+
 def batch_size(text: str) -> int | None:
     """Return the batch size that is typed: a number, or None for `auto`."""
     return None if text == "auto" else int(text)
@@ -227,6 +233,13 @@ def parser() -> argparse.ArgumentParser:
         "--flow-checkpoint",
         default="published",
         help="weights of RAFT, likewise",
+    )
+    result.add_argument(
+        "--fps",
+        type=fps,
+        default="model",
+        help="frames per second to take: `model` (default), `source` (the video's own),"
+        " or a number",
     )
     for name, meaning in (
         ("--stride", "from one frame of a window to the next (default: the model's)"),

@@ -439,6 +439,7 @@ def test_the_command_shows_a_card_by_any_of_its_names(capsys):
     __main__.main(["s3d_kylemin/s3d_kylemin"])
     shown = json.loads(capsys.readouterr().out)
     counts = {"parameters": shown.pop("parameters"), "macs": shown.pop("macs")}
+    assert shown.pop("protocol")["clips"] == 1
     assert shown == models.card("s3d_k400").as_dict()
     # 8.32 million of its 400 classes; convolutions alone, also as its head.
     assert counts["parameters"] == 8_320_048
