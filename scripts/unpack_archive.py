@@ -3,7 +3,8 @@
 Input:  an archive, in one file or in consecutive parts; its kind is told by its
         content, not by its name. A part may be in a zip of its own.
 Output: <manifest without .tsv>/<path inside the archive> for each file in it, and
-        the manifest: a row for every member that is not a directory.
+        the manifest: a row for every member that is not a directory. Until all are
+        there, they gather in the hidden folder .unpacking-<archive> beside it.
 
 A member that is an archive by its suffix and its content is unpacked too, three deep:
 a/b.rar to the directory a/b. Its files have rows in place of its own.
@@ -39,7 +40,7 @@ ARCHIVE = ""
 def unpack(paths: Sequence[Path], manifest: Path, max_bytes: int) -> list[Row]:
     """Unpack an archive beside its manifest, write the manifest, return its rows.
 
-    The files gather in a hidden folder, which goes to its place as a whole: one move
+    The hidden folder in which the files gather goes to its place as a whole: one move
     for all. After a kill the next run goes on in it.
 
     Args:
