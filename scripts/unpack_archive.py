@@ -62,7 +62,7 @@ def unpack(paths: Sequence[Path], manifest: Path, max_bytes: int) -> list[Row]:
         archive = stack.enter_context(archives.open_archive(source, scratch, max_bytes))
         done = _journal(manifest.with_suffix(".journal"), source)
         stack.callback(done.close)
-        _reopen(folder, unfinished)
+        _reopen(folder, unfinished, begun=len(done.rows) > 1)
         job = Unpacking(Plan(folder, max_bytes), done, unfinished, scratch)
         rows = job.unpack(archive, source)
         unfinished.rename(folder)
@@ -74,10 +74,14 @@ def unpack(paths: Sequence[Path], manifest: Path, max_bytes: int) -> list[Row]:
     return rows
 
 
-def _reopen(folder: Path, unfinished: Path) -> None:
-    """Have the folder of unfinished work; what stands already is work to go on with."""
-    if folder.is_dir():
+def _reopen(folder: Path, unfinished: Path, begun: bool) -> None:
+    """Have the folder of unfinished work; what stands already is work to go on with.
+
+    What a killed job has left there of another archive is deleted.
+    """
+    if folder.is_dir() or not begun:
         shutil.rmtree(unfinished, ignore_errors=True)
+    if folder.is_dir():
         folder.rename(unfinished)
     unfinished.mkdir(exist_ok=True)
 

@@ -264,6 +264,14 @@ def test_another_archive_at_the_same_path_is_unpacked_anew(tmp_path):
     assert first.key != second.key
 
 
+def test_what_a_kill_left_of_another_archive_does_not_come_along(tmp_path):
+    left = tmp_path / "out" / ".unpacking-videos.bin" / "other.avi"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half of another")
+    rows = unpack(tar_of([Entry("a.avi", b"first")]), tmp_path)
+    assert content(rows) == {"a.avi": b"first"}
+
+
 def test_key_follows_content_and_not_the_kind_of_archive(tmp_path):
     entries = [Entry("a.avi", b"content")]
     keys = {
