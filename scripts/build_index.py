@@ -84,9 +84,18 @@ def labelled(video: Annotated, by_folder: bool) -> Annotated:
 
 
 def folder_labels(video_id: str) -> tuple[str, ...]:
-    """Return the name of the folder that a video is in; at the top there is none."""
-    name = video_id.rpartition("/")[0].rpartition("/")[2]
-    return (name,) if name else ()
+    """Return the name of the folder that a video is in; at the top there is none.
+
+    Nor is there one for a member that an archive would have had written outside.
+
+    >>> folder_labels("ucf/Archery/a.avi"), folder_labels("a.avi")
+    (('Archery',), ())
+    >>> folder_labels("../a.avi"), folder_labels("/tmp/a.avi")
+    ((), ())
+    """
+    *folders, _ = video_id.split("/")
+    outside = ".." in folders or video_id.startswith("/")
+    return () if outside or not any(folders[-1:]) else (folders[-1],)
 
 
 def classes_of(videos: Iterable[Annotated]) -> list[str]:
