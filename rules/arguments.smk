@@ -61,7 +61,7 @@ def together(wildcards, input):
         {
             "options": {
                 "version": VERSIONS["extract_features"],
-                **features_asked(name),
+                **features_asked(entry),
             },
             "ticket": f"resources/checkpoints/{name}.json",
             "manifest": f"{folder}/{name}/{wildcards.shard}.tsv",
@@ -98,7 +98,7 @@ def names_of(key):
 
 def speed_of(wildcards, input):
     """Return arguments that change no result; by asking for `input` not tracked."""
-    entry = MODELS[model_of(wildcards)]
+    entry = model_entry(wildcards)
     flow = FLOW.get(entry["flow"])
     speed = ["--batch-size", str(entry["batch_size"])]
     speed += ["--compile"] * entry["compile"]
@@ -235,6 +235,6 @@ def estimate_options(wildcards, input):
             "encodings": {name: ENCODINGS[name] for name in NEEDED},
             "frames": CONFIG["frames"],
             "flow": FLOW,
-            "models": {name: features_asked(name) for name in MODELS},
+            "models": {name: features_asked(entry) for name, entry in MODELS.items()},
         }
     )

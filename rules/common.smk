@@ -21,6 +21,7 @@ from scripts.common.config.needs import (
     parameters_of,
     set_of_splits,
     split_lists,
+    trained_model,
 )
 from scripts.common.index import read_shards
 from scripts.common.sources import folder_state

@@ -124,7 +124,7 @@ def clips_in(wildcards, encoding):
 
 def videos_read(wildcards):
     """Return the manifest of the clips, or of the dumped flow, that a model reads."""
-    entry = MODELS[model_of(wildcards)]
+    entry = model_entry(wildcards)
     if entry["flow"] in DUMPED_FLOW:
         return f"results/{wildcards.dataset}/flow/{entry['flow']}/{wildcards.shard}.tsv"
     return clips_in(wildcards, entry["encoding"])
@@ -137,7 +137,7 @@ def flow_ticket(wildcards):
 
 def flow_ticket_read(wildcards):
     """Return the ticket of the weights that made the flow that a model takes."""
-    return ticket_of_flow(MODELS[model_of(wildcards)]["flow"])
+    return ticket_of_flow(model_entry(wildcards)["flow"])
 
 
 def ticket_of_flow(name):

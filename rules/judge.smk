@@ -1,6 +1,27 @@
 # How good models and features are: scores, figures, probes.
 
 
+rule fetch_trained_checkpoint:
+    input:
+        "results/{dataset}/trainings/{training}/model.pt",
+    output:
+        "results/{dataset}/trainings/{training}/ticket.json",
+    log:
+        "logs/fetch_trained_checkpoint/{dataset}.{training}.log",
+    retries: 0
+    # It takes seconds; a queue takes longer.
+    localrule: True
+    conda:
+        "../envs/torch.yaml"
+    params:
+        options=trained_options,
+    message:
+        "Reading what {wildcards.training} learnt from {wildcards.dataset}"
+    shell:
+        "python -m scripts.fetch_checkpoint --options {params.options:q}"
+        " --directory resources/checkpoints --ticket {output:q} > {log:q} 2>&1"
+
+
 rule score_videos:
     input:
         judged_files,

@@ -21,9 +21,10 @@ def judging(wildcards):
     return EVALUATIONS[wildcards.evaluation]
 
 
-def model_of(wildcards):
-    """Return the entry of `models` that a job is about."""
-    return wildcards.get("model") or judging(wildcards)["model"]
+def model_entry(wildcards):
+    """Return the entry of `models` that a job is about, or one like it of a training."""
+    name = wildcards.get("model") or judging(wildcards)["model"]
+    return MODELS.get(name) or trained_model(CONFIG, name, wildcards.dataset)
 
 
 def judged_splits(wildcards):
@@ -39,12 +40,15 @@ def judged_files(wildcards):
 
 def judged_ticket(wildcards):
     """Return the ticket of the weights of an evaluation's model."""
-    return f"resources/checkpoints/{model_of(wildcards)}.json"
+    name = judging(wildcards)["model"]
+    if name in MODELS:
+        return f"resources/checkpoints/{name}.json"
+    return f"results/{wildcards.dataset}/trainings/{name}/ticket.json"
 
 
 def judged_features(wildcards):
     """Return the file of the features that a probe reads."""
-    return f"results/{wildcards.dataset}/features/{model_of(wildcards)}.h5"
+    return f"results/{wildcards.dataset}/features/{judging(wildcards)['model']}.h5"
 
 
 def list_asked(wildcards):
@@ -64,7 +68,14 @@ def scores_asked(wildcards):
     """Return what an evaluation asks of a model, of its clips and of its views."""
     entry = judging(wildcards)
     own = {"features": ["logits"], "dtype": "float32", "views": entry["views"]}
-    return features_asked(entry["model"]) | own
+    return features_asked(model_entry(wildcards)) | own
+
+
+def trained_options(wildcards):
+    """Return which weights a network has that was trained here."""
+    entry = trained_model(CONFIG, wildcards.training, wildcards.dataset)
+    keys = ("model", "checkpoint")
+    return options("fetch_checkpoint", **{key: entry[key] for key in keys})
 
 
 def evaluation_options(wildcards):

@@ -125,12 +125,11 @@ def checkpoint_options(wildcards):
 
 def feature_options(wildcards):
     """Return what features depend on, besides the clips and the weights."""
-    return options("extract_features", **features_asked(wildcards.model))
+    return options("extract_features", **features_asked(MODELS[wildcards.model]))
 
 
-def features_asked(model):
+def features_asked(entry):
     """Return what an entry of the config asks of a model and of its clips."""
-    entry = MODELS[model]
     others = ("checkpoint", "batch_size", "compile", "fused", "layout")
     others += ("flow", "any_flow")
     values = {key: value for key, value in entry.items() if key not in others}

@@ -110,7 +110,7 @@ def read_list(
 
 def linear(strength: float) -> object:
     """Return an untrained linear classifier."""
-    regression = LogisticRegression(C=strength, max_iter=ITERATIONS, tol=1e-3)
+    regression = LogisticRegression(C=strength, max_iter=ITERATIONS)
     return make_pipeline(StandardScaler(), regression)
 
 

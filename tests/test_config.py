@@ -98,6 +98,33 @@ def test_what_is_given_wins_over_the_default_and_the_rest_is_filled_in():
             " 'source'",
         ),
         (
+            {"models": {"s3d_k400": {}}, "evaluations": {"one": {"model": "s3d_k40"}}},
+            "evaluations.one.model: 's3d_k40' is not an entry of `models` or"
+            " `trainings`; did you mean 's3d_k400'?",
+        ),
+        (
+            {
+                "models": {"s3d_k400": {}},
+                "evaluations": {"one": {"model": "s3d_k400", "views": {"size": 256}}},
+            },
+            "evaluations.one.views.size: frames are resized to 224 pixels",
+        ),
+        (
+            {
+                "models": {"s3d_k400": {}},
+                "probes": {"one": {"model": "s3d_k400", "feature": "logits"}},
+            },
+            "probes.one.feature: 'logits' is not stored of it (there are: features)",
+        ),
+        (
+            {
+                "models": {"s3d_k400": {}},
+                "probes": {"one": {"model": "s3d_k400", "splits": "official"}},
+            },
+            "probes.one.splits: 'official' is not a set of splits of 'mine'"
+            " (there are: default)",
+        ),
+        (
             {"encodings": {"original": {"fps": 25}}},
             "encodings.original.fps: 25 is not a value of type null",
         ),

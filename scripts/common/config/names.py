@@ -39,13 +39,7 @@ def mistakes(config: dict) -> Iterator[str]:
         for name, entry in config[section].items():
             yield from _mistakes_in_judging(f"{section}.{name}", entry, config)
     for name, entry in config["evaluations"].items():
-        views = entry["views"]
-        if views["sampling"] == "windows" and views["clips"]:
-            yield f"evaluations.{name}.views.clips: a video has as many as windows"
-        model = config["models"].get(entry["model"])
-        side = models.card(model["model"]).resize.smallest if model else views["size"]
-        if views["size"] and views["size"] > side:
-            yield f"evaluations.{name}.views.size: frames are resized to {side} pixels"
+        yield from _mistakes_in_evaluation(f"evaluations.{name}", entry, config)
     for name, entry in config["probes"].items():
         model = config["models"].get(entry["model"])
         kept = {"features", *(model["features"] if model else [entry["feature"]])}
@@ -55,12 +49,29 @@ def mistakes(config: dict) -> Iterator[str]:
     yield from _different_originals(config["datasets"])
 
 
+def _mistakes_in_evaluation(place: str, entry: dict, config: dict) -> Iterator[str]:
+    """Yield views that cannot be, and datasets from which a network did not learn."""
+    views, model = entry["views"], config["models"].get(entry["model"])
+    if views["sampling"] == "windows" and views["clips"]:
+        yield f"{place}.views.clips: a video has as many as windows"
+    if views["size"] and model and model["model"] in models.names():
+        side = models.card(model["model"]).resize.smallest
+        if views["size"] > side:
+            yield f"{place}.views.size: frames are resized to {side} pixels"
+    training = config["trainings"].get(entry["model"])
+    if training and not model:
+        learnt = training["datasets"] or config["datasets"]
+        for name in entry["datasets"] or config["datasets"]:
+            if name not in learnt:
+                yield f"{place}.datasets: '{entry['model']}' is not trained on '{name}'"
+
+
 def _mistakes_in_judging(place: str, entry: dict, config: dict) -> Iterator[str]:
     """Yield names in an evaluation or a probe that refer to nothing."""
-    known = list(config["models"])
-    yield from _unless_known(
-        f"{place}.model", entry["model"], known, "an entry of `models`"
-    )
+    known, kind = list(config["models"]), "an entry of `models`"
+    if place.startswith("evaluations"):
+        known, kind = [*known, *config["trainings"]], f"{kind} or `trainings`"
+    yield from _unless_known(f"{place}.model", entry["model"], known, kind)
     yield from _mistakes_in_choice(place, entry, config)
 
 

@@ -1,5 +1,7 @@
 """What follows from a checked configuration: which parts of it something needs."""
 
+from scripts.common.config.schema import load_schema, with_defaults
+
 # Heights in which sites offer videos.
 OFFERED = (144, 240, 360, 480, 720, 1080, 1440, 2160)
 
@@ -11,6 +13,21 @@ def needed_encodings(config: dict) -> list[str]:
     read = {entry["encoding"] for entry in entries}
     dumped = config["frames"]["encodings"]
     return sorted({config["lists"]["encoding"], *dumped, *read})
+
+
+def trained_model(config: dict, training: str, dataset: str) -> dict:
+    """Return an entry like those of `models`, of a network that is trained here.
+
+    Args:
+        config: a checked configuration.
+        training: its name.
+        dataset: from which it learns.
+    """
+    entry = config["trainings"][training]
+    sections = load_schema()["properties"]["models"]["additionalProperties"]
+    own = {key: entry[key] for key in ("model", "encoding")}
+    path = f"results/{dataset}/trainings/{training}/model.pt"
+    return with_defaults(own | {"checkpoint": path}, sections)
 
 
 def parameters_of(algorithm: str) -> str:
