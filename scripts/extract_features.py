@@ -24,8 +24,15 @@ import numpy as np
 
 import models
 from scripts.common import cli, features, files, runner, store
+from scripts.common.arguments import (
+    add_engine_arguments,
+    add_flow_arguments,
+    batch_size,
+    fps,
+    stack,
+)
 from scripts.common.feature_shards import Shard, extract_shard
-from scripts.common.features import WHOLE, Model
+from scripts.common.features import Model
 from scripts.common.flow import making
 from scripts.common.flow.kinds import mismatch
 from scripts.common.ids import SlugTooLong
@@ -165,21 +172,6 @@ def print_classes(video: Mapping, weights: dict, most: int = 5) -> None:
             print(f"    {window[number]:.3f}  {names[number]}")
 
 
-def stack(text: str) -> int | str:
-    """Return the `stack` that is typed: a number of frames, or `video`."""
-    return text if text == WHOLE else int(text)
-
-
-def fps(text: str) -> float | str:
-    """Return the `fps` that is typed: a number, `model` or `source`."""
-    return text if text in ("model", "source") else float(text)
-
-
-def batch_size(text: str) -> int | None:
-    """Return the batch size that is typed: a number, or None for `auto`."""
-    return None if text == "auto" else int(text)
-
-
 def parser() -> argparse.ArgumentParser:
     """Return the parser for videos at a prompt."""
     result = cli.command(
@@ -277,37 +269,6 @@ def parser() -> argparse.ArgumentParser:
         "--threads", type=int, default=os.cpu_count(), help="default: all cores"
     )
     return result
-
-
-def add_engine_arguments(to: argparse.ArgumentParser) -> None:
-    """Add the arguments that change the speed and nothing else."""
-    to.add_argument(
-        "--batch-size",
-        type=batch_size,
-        metavar="N",
-        help="windows at a time (default: auto, what a GPU's memory takes; 4 on a CPU)",
-    )
-    to.add_argument(
-        "--compile",
-        action="store_true",
-        help="compile the network first: minutes that pay off over many videos",
-    )
-
-
-def add_flow_arguments(to: argparse.ArgumentParser) -> None:
-    """Add the arguments of a shard whose model takes flow."""
-    to.add_argument(
-        "--flow-ticket",
-        type=Path,
-        help="weights of RAFT for flow, as fetch_checkpoint writes it",
-    )
-    to.add_argument(
-        "--flow-batch-size",
-        type=int,
-        default=8,
-        metavar="N",
-        help="frames between which flow is made at a time (default: %(default)s)",
-    )
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -20,12 +20,12 @@ import numpy as np
 
 import models
 from scripts.common import captions, charts, cli, features, files
+from scripts.common.arguments import stack
 from scripts.common.features import Model
 from scripts.common.parts import joined
 from scripts.common.stopwatch import Stopwatch
 from scripts.common.tables import Failure, Row
 from scripts.common.windows import TAILS, Unsuited
-from scripts.extract_features import stack
 from scripts.fetch_checkpoint import ticket
 
 # What a person can get wrong; anything else is a bug and shows itself.

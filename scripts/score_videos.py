@@ -12,11 +12,11 @@ import sys
 from pathlib import Path
 
 from scripts.common import cli, runner, scoring
+from scripts.common.arguments import add_engine_arguments, add_flow_arguments
 from scripts.common.feature_shards import extract_shard
 from scripts.common.lists.base import ListError
 from scripts.common.scoring import ScoreShard
 from scripts.common.windows import Unsuited
-from scripts.extract_features import add_engine_arguments, add_flow_arguments
 
 
 def main(argv: list[str] | None = None) -> None:
