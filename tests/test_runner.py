@@ -124,10 +124,13 @@ def test_a_torn_journal_costs_one_video(shard, undisturbed):
 def test_two_jobs_on_one_shard_do_nothing_twice(shard, undisturbed):
     first = shard.start()
     shard.wait_for(1)
+    first.send_signal(signal.SIGSTOP)  # it holds the shard until the other one is here
     second = shard.start()
-    outputs = first.communicate()[0] + second.communicate()[0]
+    assert "waiting for process" in second.stdout.readline()
+    first.send_signal(signal.SIGCONT)
+    first.communicate()
+    second.communicate()
     assert [first.returncode, second.returncode] == [0, 0]
-    assert "waiting for process" in outputs
     assert set(shard.done().values()) == {1}
     assert shard.products() == undisturbed.products()
 

@@ -12,6 +12,8 @@ import re
 # Most ids are so; they need no look at each character.
 _PLAIN = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_./-]{0,199}")
 _ESCAPED = re.compile(r"(?:=[0-9A-F]{2})+")
+# `json.dumps` makes a new encoder at each call.
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 # File systems stop at 255 bytes; the rest is room for suffixes and temporary names.
 LONGEST_SLUG = 200
 
@@ -86,5 +88,4 @@ def shard_name(number: int) -> str:
 
 def fingerprint(**parts) -> str:
     """Return 16 hex digits that change when any of the JSON-able parts changes."""
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(_encode(parts).encode(), digest_size=8).hexdigest()
