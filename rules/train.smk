@@ -51,12 +51,11 @@ rule train_model:
     params:
         options=training_options,
         clips=training_clips,
-        devices=training_devices,
     message:
         "Training {wildcards.training} on {wildcards.dataset}"
     shell:
         "python -m scripts.train_model --index results/{wildcards.dataset}/index"
         " --clips {params.clips:q} --ticket {input.ticket:q}"
         " --folder results/{wildcards.dataset}/trainings/{wildcards.training}"
-        " --devices {params.devices} --threads {threads}"
+        " --devices {resources.gpu} --threads {threads}"
         " --options {params.options:q} > {log:q} 2>&1"

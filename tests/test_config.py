@@ -52,6 +52,35 @@ def test_what_is_given_wins_over_the_default_and_the_rest_is_filled_in():
     ("change", "expected"),
     [
         (
+            {"trainings": {"a": {"model": "s3d_k400", "checkpoint": "imagenet"}}},
+            "trainings.a.checkpoint: s3d_k400 has no 2D network to inflate; IBM's"
+            " networks, and TSN and TSM on ResNets, have",
+        ),
+        (
+            {"trainings": {"i3d_flow_k400": {}}},
+            "trainings.i3d_flow_k400.model: i3d_flow_k400 takes flow, and training has"
+            " pictures",
+        ),
+        (
+            {"trainings": {"s3d_k400": {"batch_size": 6, "devices": 4}}},
+            "trainings.s3d_k400.batch_size: 6 cannot be divided among 4 devices, and"
+            " `accumulate: 1`",
+        ),
+        (
+            {"trainings": {"s3d_k400": {"datasets": ["mein"]}}},
+            "trainings.s3d_k400.datasets: 'mein' is not a dataset; did you mean"
+            " 'mine'?",
+        ),
+        (
+            {"trainings": {"s3d_k400": {"frames": 8}}},
+            "trainings.s3d_k400.frames: s3d_k400 needs 13 frames or more",
+        ),
+        (
+            {"trainings": {"s3d_k400": {"splits": "first"}}},
+            "trainings.s3d_k400.splits: 'first' is not a set of splits of 'mine'"
+            " (there are: default)",
+        ),
+        (
             {"modles": {}},
             "configuration: there is no key 'modles'; did you mean 'models'?",
         ),

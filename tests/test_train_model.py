@@ -1,16 +1,21 @@
 """Training, on videos whose class is a motion: it learns, resumes, and says what."""
 
 import os
+import shutil
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 import models
-from scripts import train_model
-from tests.actions import index_actions, make_actions
+from scripts import build_index, train_model
+from scripts.common import index
+from scripts.common.annotations.base import Event
+from tests.actions import actions_config, index_actions, make_actions
+from tests.projects import Project
 from tests.trainings import TAM, TSN, command, start, training
 
 
@@ -117,3 +122,111 @@ def test_motion_is_learnt_by_a_network_that_sees_the_order_of_frames(
         assert content(tmp_path)["metrics"]["val_top1"] == max(top1)
     else:
         assert max(top1) < 75
+
+
+@pytest.fixture
+def events(few, tmp_path) -> Path:
+    """The few videos with two classes each, one of them for a part of the time."""
+    shutil.copytree(few, tmp_path / "events")
+    folder = tmp_path / "events" / "index"
+    entries = [
+        replace(
+            entry,
+            labels=(*entry.labels, "moves"),
+            events=(Event(0, 0.3, *entry.labels), Event(0.2, None, "moves")),
+        )
+        for entry in index.read_videos(folder / "videos.tsv")
+    ]
+    build_index.write_index(
+        entries, [*index.read_classes(folder / "classes.txt"), "moves"], 2, folder
+    )
+    return tmp_path / "events"
+
+
+@pytest.mark.parametrize("loss", ["bce", "per_frame"])
+def test_several_classes_may_be_true_at_a_time(events, tmp_path, loss):
+    options = training(TSN, epochs=1, loss=loss)
+    train_model.main(command(events, tmp_path / "run", options))
+    found = content(tmp_path / "run")
+    assert found["classes"] == ["down", "left", "right", "up", "moves"]
+    # One of the five classes is always true.
+    assert 20 < found["metrics"]["val_map"] <= 100
+    figures = (tmp_path / "run/metrics.tsv").read_text()
+    assert f"val_map\t{found['metrics']['val_map']:.4g}" in figures
+
+
+def test_one_of_several_classes_cannot_be_learnt(events, tmp_path):
+    with pytest.raises(SystemExit, match=r"has 2 classes; .* say `loss: bce`"):
+        train_model.main(command(events, tmp_path / "run", training(TSN)))
+
+
+def test_a_set_of_splits_without_train_is_refused(few, tmp_path):
+    lists = {"val": str(few / "val.txt")}
+    options = training(TSN) | {"splits": {"set": "own", "splits": lists}}
+    with pytest.raises(SystemExit, match="'own' has no list `train`"):
+        train_model.main(command(few, tmp_path, options))
+
+
+def test_without_a_validation_list_the_last_epoch_is_kept(few, tmp_path):
+    lists = {"train": str(few / "train.txt")}
+    options = training(TSN, epochs=2)
+    options["splits"] = {"set": "own", "splits": lists}
+    train_model.main(command(few, tmp_path, options))
+    assert content(tmp_path)["epoch"] == 2
+    assert not any("val" in name for name in rows(tmp_path)[0])
+
+
+def test_what_was_learnt_can_be_learnt_on_from(few, tmp_path):
+    options = training(TSN, epochs=1, checkpoint="file")
+    train_model.main(command(few, tmp_path / "first", options))
+    weights = tmp_path / "first/model.pt"
+    quiet = options | {"optimizer": {**options["optimizer"], "lr": 1e-12}}
+    quiet["frozen_norms"] = "all"
+    train_model.main(command(few, tmp_path / "second", quiet, weights=weights))
+    first, second = content(tmp_path / "first"), content(tmp_path / "second")
+    for key, value in first["state_dict"].items():
+        torch.testing.assert_close(second["state_dict"][key], value)
+
+
+@pytest.mark.parametrize(
+    ("classes", "flips"),
+    [
+        (["run", "jump"], True),
+        (["Pushing something from left to right", "Tearing"], False),
+        (["left"], False),
+        (["bright lights"], True),
+    ],
+)
+def test_mirrored_clips_are_for_classes_without_left_and_right(classes, flips):
+    assert train_model.complete(training(TSN), classes)["flip"] is flips
+    assert train_model.complete(training(TSN, flip=True), classes)["flip"] is True
+
+
+def test_the_workflow_trains_and_knows_when_to_train_again(tmp_path):
+    make_actions(tmp_path, train=8, val=4)
+    project = Project(tmp_path)
+    config = {
+        "datasets": {"motions": actions_config(tmp_path)},
+        "encodings": {"original": {"fps": None, "short_side": None}},
+        "lists": {"encoding": "original"},
+        "trainings": {
+            "small": {
+                **{"model": TSN, "encoding": "original", "checkpoint": "random"},
+                **{"size": 32, "epochs": 1, "batch_size": 4},
+            }
+        },
+    }
+    project.configure(config)
+    project.run("trainings")
+    assert content(tmp_path / "results/motions/trainings/small")["model"] == TSN
+    assert project.planned("trainings") == {}
+
+    config["trainings"]["small"]["devices"] = 2
+    project.configure(config)
+    assert project.planned("trainings") == {}
+    config["trainings"]["small"]["optimizer"] = {"lr": 0.5}
+    project.configure(config)
+    again = {"train_model": 1, "trainings": 1, "total": 2}
+    assert project.planned("trainings") == again
+    (tmp_path / "train.txt").write_text("0000.mp4\n0001.mp4\n")
+    assert "train_model" in project.planned("trainings")
