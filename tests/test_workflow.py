@@ -45,8 +45,11 @@ def test_the_demo_goes_from_an_archive_to_features_and_a_report(demo):
     lines = (lists / "train.txt").read_text() + (lists / "test.txt").read_text()
     assert lines.count("\n") == 16
     assert "spin/broken.mp4" in (lists / "missing.tsv").read_text()
+    probe = (results / "probes/s3d_k400/metrics.tsv").read_text()
+    assert "\nvideos\t6\n" in probe
     page = (results / "report.html").read_text()
     assert "they mean nothing" in page
+    assert "probe s3d_k400" in page
     assert "spin/broken.mp4" in page
 
 
