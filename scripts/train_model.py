@@ -33,14 +33,6 @@ from scripts.common.lists import ListError
 from scripts.common.training.videos import TrainingError, select
 from scripts.write_splits import read_dataset
 
-# What a person can get wrong; anything else is a bug and shows itself.
-USERS_MISTAKES = (
-    models.CheckpointError,
-    ListError,
-    TrainingError,
-    devices.TooFew,
-)
-
 
 def complete(options: Mapping, classes: Sequence[str]) -> dict:
     """Return a training's options with the model's own values where they are null.
@@ -64,7 +56,9 @@ def complete(options: Mapping, classes: Sequence[str]) -> dict:
     return {**options, **own}
 
 
-def begin(options: Mapping, ticket: Mapping, classes: Sequence[str]):
+def begin(
+    options: Mapping, ticket: Mapping, classes: Sequence[str]
+) -> "models.Extractor":
     """Return the network with its first weights, and say which of them are random.
 
     Raises:
@@ -178,7 +172,13 @@ def main(argv: list[str] | None = None) -> None:
         else:
             with devices.own_gpus(arguments.devices) as held:
                 train(arguments, gpu=bool(held))
-    except USERS_MISTAKES as error:
+    # What a person can get wrong; anything else is a bug and shows itself.
+    except (
+        ListError,
+        TrainingError,
+        devices.TooFew,
+        models.CheckpointError,
+    ) as error:
         sys.exit(f"error: {error}")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment
+from torch import Tensor
 from tqdm import tqdm
 
 import models
@@ -139,7 +140,7 @@ def train(run: Run, fabric: Fabric) -> Progress:
 
 def _batches(
     run: Run, plan: Plan, progress: Progress, fabric: Fabric
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield clips and targets of this device, from where the training stands."""
     epochs = range(progress.epoch, run.options["epochs"])
     places = plan.batches(epochs, progress.step, fabric.global_rank, fabric.world_size)
@@ -148,7 +149,7 @@ def _batches(
         yield run.train.batch(samples, fabric.device, training=True)
 
 
-def _step(run: Run, network, optimizer, batches: Iterator, fabric: Fabric):
+def _step(run: Run, network, optimizer, batches: Iterator, fabric: Fabric) -> Tensor:
     """Do one step of the optimiser; return its totals over all devices."""
     options, card = run.options, run.train.card
     totals = torch.zeros(3, dtype=torch.float64, device=fabric.device)

@@ -66,7 +66,9 @@ def step_logits(card: models.Card) -> str:
     )
 
 
-def scores(outputs: Mapping[str, Tensor], loss: str, card: models.Card, frames: int):
+def scores(
+    outputs: Mapping[str, Tensor], loss: str, card: models.Card, frames: int
+) -> Tensor:
     """Return the logits that are compared: (N, classes), or (N, classes, frames).
 
     For `per_frame` those of the steps are stretched to the clip's frames.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from scripts.common import index
 from scripts.common.ids import fingerprint
-from scripts.common.lists import Dataset, ListError, members_of
+from scripts.common.lists import Dataset, members_of
 
 
 class TrainingError(ValueError):
@@ -105,6 +105,3 @@ def _video(
     )
     classes = {number[label] for label in entry.labels}
     return Video(video_id, path, tuple(sorted(classes)), events)
-
-
-__all__ = ["ListError", "Material", "TrainingError", "Video", "select"]
