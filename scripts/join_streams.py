@@ -77,9 +77,11 @@ def join(group: h5py.Group, stores: list[FeatureStore], video_id: str) -> None:
 
 
 def common_provenance(stores: dict[str, FeatureStore]) -> dict:
-    """Return what made the joined features: what the models share, and each one's own.
+    """Return what made the joined features.
 
-    Weights that mean nothing come first, so that whoever shows the file sees them.
+    That is what the models share, and each one's own under `streams`, in the order in
+    which they are joined. Weights that mean nothing come first, so that whoever shows
+    the file sees them.
     """
     each = {name: held.provenance for name, held in stores.items()}
     first, *others = each.values()
@@ -93,7 +95,7 @@ def common_provenance(stores: dict[str, FeatureStore]) -> dict:
     return shared | {
         "model": " + ".join(made["model"] for made in each.values()),
         "weights": " + ".join(in_order),
-        "streams": each,
+        "streams": [{"name": name, **made} for name, made in each.items()],
     }
 
 

@@ -39,6 +39,11 @@ def describe(results: Path) -> Iterator[str]:
             yield f"Features  {path}: {done} (random weights: they mean nothing)"
         else:
             yield f"Features  {path}: {done}"
+    for path in sorted(results.glob("features/*.h5")):
+        if not path.with_suffix("").is_dir():
+            streams = store.provenance(path)["streams"]
+            names = ", ".join(stream["name"] for stream in streams)
+            yield f"Features  {path}: {names}, side by side"
     for folder in sorted(results.glob("splits/*/*/")):
         # The .tsv files only tell of the lists; Snakemake leaves a hidden one.
         lists = (path for path in folder.glob("[!.]*") if path.suffix != ".tsv")

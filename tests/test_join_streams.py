@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scripts import join_streams
+from scripts import join_streams, show_results
 from scripts.common import store, tables
 from scripts.common.config import ConfigError, resolve
 from scripts.common.tables import Row
@@ -65,8 +65,12 @@ def test_both_streams_go_from_videos_to_features_side_by_side(project):
     assert [row.status for row in rows] == ["ok", "ok", "too_short"]
     told = both.provenance
     assert told["weights"] == "random, seed 0"
-    assert told["streams"]["flow"]["flow"]["algorithm"] == "farneback"
+    assert [stream["name"] for stream in told["streams"]] == ["rgb", "flow"]
+    assert told["streams"][1]["flow"]["algorithm"] == "farneback"
     assert told["first"] == 1
+    results = project.folder / "results/two"
+    line = f"Features  {results}/features/i3d.h5: rgb, flow, side by side"
+    assert line in list(show_results.describe(results))
 
 
 def test_flow_made_on_the_fly_changes_its_own_features_alone_and_hardly(project):
