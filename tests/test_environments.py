@@ -29,7 +29,7 @@ PACKAGES = {
     "compression": "python",  # from 3.14 on
     "cv2": "py-opencv",
     "ffmpeg": "ffmpeg-python",
-    "lightning_fabric": "lightning-fabric",
+    "lightning_fabric": "pytorch-lightning",
     "matplotlib": "matplotlib-base",
     "sklearn": "scikit-learn",
     "torch": "pytorch",

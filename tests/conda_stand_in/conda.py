@@ -27,6 +27,7 @@ TWINS = {
     "matplotlib-base": "matplotlib",
     "py-opencv": "opencv-contrib-python-headless",
     "pytorch": "torch",
+    "pytorch-lightning": "lightning-fabric",
     "snakemake-minimal": "snakemake",
 }
 # Packages of programs, which are taken from the system.
