@@ -1,12 +1,13 @@
 """Draw where windows begin and end: `python -m docs.draw_windows > docs/windows.svg`.
 
-The windows are those of scripts/common/windows.py, so that the picture cannot be wrong.
+The windows are those of scripts/common/engine/windows.py, so that the picture cannot be
+wrong.
 """
 
 from collections.abc import Iterator
 from html import escape
 
-from scripts.common.windows import Sampling, window_frames, window_starts
+from scripts.common.engine.windows import Sampling, window_frames, window_starts
 
 FRAMES = 10
 CASES = (

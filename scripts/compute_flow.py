@@ -68,7 +68,7 @@ def flow_of_clip(
 def read_pieces(path: Path, size: int) -> Iterator:
     """Yield a clip's frames, `size` at a time: uint8 tensors (n, 3, H, W), RGB."""
     # Importing torch takes seconds: not before there is a video to do.
-    from scripts.common.decoding import Frames
+    from scripts.common.engine.decoding import Frames
 
     video = Frames(path)
     for start in range(0, video.count, size):

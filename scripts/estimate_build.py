@@ -17,8 +17,8 @@ from pathlib import Path
 
 import models
 from scripts.common import cli, workload
-from scripts.common.features import WHOLE, complete, sampling_of
-from scripts.common.windows import window_starts
+from scripts.common.engine.features import WHOLE, complete, sampling_of
+from scripts.common.engine.windows import window_starts
 from scripts.common.workload import Load
 
 # Bytes of a pixel: of x264 at crf 18, of JPEG at ffmpeg's quality 2, of flow.

@@ -30,18 +30,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from scripts.common import (
-    cli,
-    features,
-    files,
-    index,
-    metrics,
-    scoring,
-    store,
-    tables,
-)
-from scripts.common.evaluation import Scored, figures, percent, write_evaluation
+from scripts.common import cli, files, index, store, tables
+from scripts.common.engine import features
 from scripts.common.ids import unslug
+from scripts.common.judging import metrics, scoring
+from scripts.common.judging.evaluation import Scored, figures, percent, write_evaluation
 from scripts.common.lists.base import ListError
 
 

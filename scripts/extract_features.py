@@ -23,23 +23,24 @@ from pathlib import Path
 import numpy as np
 
 import models
-from scripts.common import cli, features, files, runner, store
-from scripts.common.arguments import (
+from scripts.common import cli, files, runner, store
+from scripts.common.engine import features
+from scripts.common.engine.arguments import (
     add_engine_arguments,
     add_flow_arguments,
     batch_size,
     fps,
     stack,
 )
-from scripts.common.feature_shards import Shard, extract_shard
-from scripts.common.features import Model
+from scripts.common.engine.feature_shards import Shard, extract_shard
+from scripts.common.engine.features import Model
+from scripts.common.engine.parts import VideoWriter
+from scripts.common.engine.stopwatch import Stopwatch
+from scripts.common.engine.windows import TAILS, Unsuited
 from scripts.common.flow import making
 from scripts.common.flow.kinds import mismatch
 from scripts.common.ids import SlugTooLong
-from scripts.common.parts import VideoWriter
-from scripts.common.stopwatch import Stopwatch
 from scripts.common.tables import Failure, Row
-from scripts.common.windows import TAILS, Unsuited
 from scripts.fetch_checkpoint import ticket
 
 

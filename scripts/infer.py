@@ -19,13 +19,15 @@ from pathlib import Path
 import numpy as np
 
 import models
-from scripts.common import captions, charts, cli, features, files
-from scripts.common.arguments import stack
-from scripts.common.features import Model
-from scripts.common.parts import joined
-from scripts.common.stopwatch import Stopwatch
+from scripts.common import cli, files
+from scripts.common.engine import features
+from scripts.common.engine.arguments import stack
+from scripts.common.engine.features import Model
+from scripts.common.engine.parts import joined
+from scripts.common.engine.stopwatch import Stopwatch
+from scripts.common.engine.windows import TAILS, Unsuited
+from scripts.common.judging import captions, charts
 from scripts.common.tables import Failure, Row
-from scripts.common.windows import TAILS, Unsuited
 from scripts.fetch_checkpoint import ticket
 
 # What a person can get wrong; anything else is a bug and shows itself.

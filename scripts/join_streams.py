@@ -20,8 +20,8 @@ import numpy as np
 from tqdm import tqdm
 
 from scripts.common import cli, store, tables
+from scripts.common.engine.parts import VideoWriter
 from scripts.common.ids import fingerprint
-from scripts.common.parts import VideoWriter
 from scripts.common.store import FeatureStore
 from scripts.common.tables import Row
 from scripts.common.versions import VERSIONS

@@ -27,11 +27,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from scripts.common import charts, cli, files, index, metrics
-from scripts.common.evaluation import Scored, figures, percent, write_evaluation
+from scripts.common import cli, files, index
+from scripts.common.judging import charts, metrics
+from scripts.common.judging.evaluation import Scored, figures, percent, write_evaluation
+from scripts.common.judging.projection import projected, sampled
 from scripts.common.lists.base import ListError
 from scripts.common.lists.splits import members_of
-from scripts.common.projection import projected, sampled
 from scripts.common.store import FeatureStore
 from scripts.common.tables import Row
 

@@ -11,12 +11,13 @@ Output: <manifest without .tsv>.h5 with a group for each of the list's videos th
 import sys
 from pathlib import Path
 
-from scripts.common import cli, runner, scoring
-from scripts.common.arguments import add_engine_arguments, add_flow_arguments
-from scripts.common.feature_shards import extract_shard
+from scripts.common import cli, runner
+from scripts.common.engine.arguments import add_engine_arguments, add_flow_arguments
+from scripts.common.engine.feature_shards import extract_shard
+from scripts.common.engine.windows import Unsuited
+from scripts.common.judging import scoring
+from scripts.common.judging.scoring import ScoreShard
 from scripts.common.lists.base import ListError
-from scripts.common.scoring import ScoreShard
-from scripts.common.windows import Unsuited
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -13,10 +13,11 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from scripts.common import cli, files, index, speeds, summary, tables
-from scripts.common.judged import read_judged
-from scripts.common.report_page import Summary, plural, render_page
-from scripts.common.summary import Failures, Stage
+from scripts.common import cli, files, index, tables
+from scripts.common.judging.judged import read_judged
+from scripts.common.report import speeds, summary
+from scripts.common.report.page import Summary, plural, render_page
+from scripts.common.report.summary import Failures, Stage
 
 
 def render_failures(failures: Failures) -> str:

@@ -27,7 +27,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import models
-from scripts.common import cli, devices, features, files
+from scripts.common import cli, files
+from scripts.common.engine import devices, features
 from scripts.common.ids import fingerprint
 from scripts.common.lists import ListError
 from scripts.common.training.videos import TrainingError, select

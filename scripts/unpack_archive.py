@@ -28,10 +28,10 @@ from pathlib import Path
 
 from scripts.common import archives, cli, files, tables
 from scripts.common.archives import ArchiveError, Plan, Source
+from scripts.common.archives.unpacking import Unpacking
 from scripts.common.ids import fingerprint
 from scripts.common.journal import Journal, locked
 from scripts.common.tables import Row
-from scripts.common.unpacking import Unpacking
 
 # The journal's row of the archive itself; no member is named so.
 ARCHIVE = ""

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 
 from scripts.common import index, tables
-from scripts.common.decoding import Frames
+from scripts.common.engine.decoding import Frames
 from tests.actions import MOTIONS, index_actions, make_actions, video
 
 

@@ -19,13 +19,14 @@ from torchvision.models.optical_flow import Raft_Large_Weights, Raft_Small_Weigh
 import models
 from models import raft
 from models.cards.raft import BY_NAME
-from scripts.common import containers, pictures, tables
+from scripts.common import containers, tables
 from scripts.common.config import ConfigError, resolve
 from scripts.common.flow import algorithms
 from scripts.common.flow.making import complete
 from scripts.common.flow.quantisation import Quantisation
 from scripts.common.flow.wheel import wheel
 from scripts.common.journal import Journal
+from scripts.common.report import pictures
 from scripts.common.tables import Row
 from scripts.fetch_checkpoint import ticket
 from tests.moving import MINE, computed, entry, options, texture, write_clip

@@ -8,13 +8,13 @@ from subprocess import PIPE
 
 import pytest
 
-from scripts.common import devices
+from scripts.common.engine import devices
 from tests.projects import ROOT
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from scripts.common.devices import leased
+from scripts.common.engine.devices import leased
 with leased(["GPU-a", "GPU-b"], Path(sys.argv[1])) as (device,):
     print(device, flush=True)
     time.sleep(60)

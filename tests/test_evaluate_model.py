@@ -15,12 +15,13 @@ import models
 from models.transforms import resize
 from models.views import average, views
 from scripts import evaluate_model, fetch_checkpoint, score_videos
-from scripts.common import scoring, tables
+from scripts.common import tables
 from scripts.common.annotations.base import DEFAULT_SET
-from scripts.common.decoding import Frames
-from scripts.common.features import Model, compute
-from scripts.common.parts import joined
-from scripts.common.stopwatch import Stopwatch
+from scripts.common.engine.decoding import Frames
+from scripts.common.engine.features import Model, compute
+from scripts.common.engine.parts import joined
+from scripts.common.engine.stopwatch import Stopwatch
+from scripts.common.judging import scoring
 from scripts.common.store import FeatureStore
 from scripts.common.training.augmentation import seen_at
 from tests.actions import index_actions, make_actions

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from scripts import aggregate_features, extract_features
-from scripts.common import decoding, outputs, store, tables
-from scripts.common.feature_shards import ShardStore
-from scripts.common.parts import Part
+from scripts.common import store, tables
+from scripts.common.engine import decoding, outputs
+from scripts.common.engine.feature_shards import ShardStore
+from scripts.common.engine.parts import Part
 from scripts.common.runner import Job
 from scripts.common.store import FeatureStore
 from scripts.common.tables import Failure, Row

@@ -18,13 +18,13 @@ from models.sampling import uniform_twice
 from models.transforms import resize
 from models.views import views
 from models.zoo import Extractor
-from scripts.common.decoding import Frames, read_windows
-from scripts.common.extraction import Machine, Settings, extract
-from scripts.common.networks import clips_that_fit
-from scripts.common.parts import joined
-from scripts.common.stopwatch import Stopwatch
+from scripts.common.engine.decoding import Frames, read_windows
+from scripts.common.engine.extraction import Machine, Settings, extract
+from scripts.common.engine.networks import clips_that_fit
+from scripts.common.engine.parts import joined
+from scripts.common.engine.stopwatch import Stopwatch
+from scripts.common.engine.windows import Sampling, Unsuited
 from scripts.common.tables import Failure, Row
-from scripts.common.windows import Sampling, Unsuited
 from tests.projects import ROOT, make_video
 
 CARD = replace(
@@ -405,7 +405,7 @@ def test_arrays_that_come_in_parts_are_those_that_come_whole(
         return list(extract([(row, ("one",)) for row in rows], runs, Machine()))
 
     whole = {row.id: part.arrays for _, row, part in parts()}
-    monkeypatch.setattr("scripts.common.outputs.PART_BYTES", 1)
+    monkeypatch.setattr("scripts.common.engine.outputs.PART_BYTES", 1)
     found = parts()
     assert len(found) > len(rows)
     assert sum(part.is_last for _, _, part in found) == len(rows)
@@ -445,7 +445,7 @@ WIDE = """
 import resource, sys
 from pathlib import Path
 from tests.test_extraction import *
-from scripts.common.feature_shards import ShardStore
+from scripts.common.engine.feature_shards import ShardStore
 from scripts.common.runner import Job
 
 class Wide(nn.Module):

@@ -10,8 +10,9 @@ from PIL import Image
 
 import models
 from scripts import infer
-from scripts.common import captions, media
-from scripts.common.decoding import Frames
+from scripts.common import media
+from scripts.common.engine.decoding import Frames
+from scripts.common.judging import captions
 from scripts.infer import Seen
 from tests.projects import make_video
 

@@ -1,6 +1,6 @@
 """What the report is told of evaluations and probes."""
 
-from scripts.common.judged import read_judged
+from scripts.common.judging.judged import read_judged
 
 
 def test_figures_weights_and_pictures_are_found(tmp_path):

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import models
-from scripts.common.decoding import read_windows
-from scripts.common.windows import Sampling
+from scripts.common.engine.decoding import read_windows
+from scripts.common.engine.windows import Sampling
 from tests.recipe import MEDIA, PARITY, Golden, relative_l2
 
 VIDEO = MEDIA / "v_GGSY1Qvo990.mp4"

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from scripts import unpack_archive
-from scripts.common import tables, unpacking
+from scripts.common import tables
+from scripts.common.archives import unpacking
 from tests.rar_writer import Entry, rar4, rar5
 from tests.unpacking import (
     check_tree,

@@ -9,8 +9,8 @@ import yaml
 import models
 from scripts.common.config import resolve
 from scripts.common.config.recipes import CLASSES
-from scripts.common.features import complete, sampling_of
-from scripts.common.windows import windows
+from scripts.common.engine.features import complete, sampling_of
+from scripts.common.engine.windows import windows
 
 FOLDER = CLASSES.parent / "models"
 TRAININGS = CLASSES.parent / "trainings"

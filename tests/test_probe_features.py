@@ -10,7 +10,7 @@ from scripts import build_index, probe_features
 from scripts.common import store
 from scripts.common.annotations.base import DEFAULT_SET
 from scripts.common.index import Entry
-from scripts.common.projection import projected, sampled
+from scripts.common.judging.projection import projected, sampled
 from scripts.common.tables import Row
 
 CLASSES = ("jump", "run", "walk")

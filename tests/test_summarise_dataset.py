@@ -13,10 +13,12 @@ import pytest
 from PIL import Image
 
 from scripts import build_index, check_failures, summarise_dataset, write_splits
-from scripts.common import pictures, report_page, selection, store, summary, tables
+from scripts.common import store, tables
+from scripts.common.engine.stopwatch import Stopwatch
 from scripts.common.ids import shard_name, shard_of, slug
 from scripts.common.index import Entry
-from scripts.common.stopwatch import Stopwatch
+from scripts.common.report import pictures, selection, summary
+from scripts.common.report.page import human_size
 from scripts.common.tables import Row
 
 SHARDS = 2
@@ -215,7 +217,7 @@ def test_tiles_count_what_there_is(mixed):
         "failed": "4",
         "of clips": "36.0 s",
         "frames as pictures": "800",
-        "on disk": report_page.human_size(size),
+        "on disk": human_size(size),
     }
 
 
@@ -429,7 +431,7 @@ def test_videos_are_spread_over_the_classes():
 def test_bars_of_classes_add_up_to_the_class():
     totals = Counter(run=10, walk=12, sit=1)
     by_split = Counter({("run", "train"): 6, ("run", "test"): 3, ("walk", "test"): 12})
-    splits, bars = report_page.class_bars(totals, by_split, most=2)
+    splits, bars = page.class_bars(totals, by_split, most=2)
     assert splits == ["train", "test", "in no list"]
     assert [(bar.label, bar.parts) for bar in bars] == [
         ("walk", (0, 12, 0)),
@@ -440,8 +442,8 @@ def test_bars_of_classes_add_up_to_the_class():
 def test_more_splits_than_colours_are_not_lost():
     totals = Counter(run=9)
     by_split = Counter({("run", f"s{n}"): 1 for n in range(9)})
-    splits, (bar,) = report_page.class_bars(totals, by_split)
-    assert len(splits) == report_page.MOST_SPLITS + 1
+    splits, (bar,) = page.class_bars(totals, by_split)
+    assert len(splits) == page.MOST_SPLITS + 1
     assert sum(bar.parts) == 9
 
 
@@ -450,8 +452,8 @@ def test_features_that_know_the_classes_find_their_neighbours():
         np.array([[1.0, 0], [0.9, 0], [0, 1.0], [0, 0.9], [5, 5]])
     )
     labels = ["a", "a", "b", "b", "alone"]
-    assert report_page.neighbours(vectors, labels) == (4, 4, 1.0)
-    assert report_page.neighbours(vectors, [""] * 5) is None
+    assert page.neighbours(vectors, labels) == (4, 4, 1.0)
+    assert page.neighbours(vectors, [""] * 5) is None
 
 
 @pytest.mark.parametrize("whole", [True, False])

@@ -14,15 +14,15 @@ import models
 from models import raft
 from models.cards.base import Resize
 from models.zoo import Extractor
-from scripts.common import features
 from scripts.common.config import ConfigError, resolve
-from scripts.common.decoding import read_pieces
-from scripts.common.extraction import Machine, Settings, extract
+from scripts.common.engine import features
+from scripts.common.engine.decoding import read_pieces
+from scripts.common.engine.extraction import Machine, Settings, extract
+from scripts.common.engine.parts import joined
+from scripts.common.engine.windows import Sampling, Unsuited
 from scripts.common.flow import reading
 from scripts.common.flow.making import complete, estimator
-from scripts.common.parts import joined
 from scripts.common.tables import Failure, Row
-from scripts.common.windows import Sampling, Unsuited
 from scripts.fetch_checkpoint import ticket
 from tests.moving import MINE, computed, options, texture, write_clip
 

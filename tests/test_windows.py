@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docs import draw_windows
-from scripts.common.windows import (
+from scripts.common.engine.windows import (
     PICKS,
     TAILS,
     Sampling,
@@ -18,7 +18,7 @@ from scripts.common.windows import (
     window_starts,
     window_times,
 )
-from scripts.common.windows import windows as cut
+from scripts.common.engine.windows import windows as cut
 from tests.projects import ROOT
 from tests.recipe import PARITY
 

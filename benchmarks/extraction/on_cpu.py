@@ -1,6 +1,6 @@
 """Windows a second on a CPU in float32, against one window at a time.
 
-Ours:     scripts.common.extraction.extract, as extract_features uses it: decode
+Ours:     engine.extraction.extract, as extract_features uses it: decode
           workers beside the network, batches that cross videos, channels last.
 Baseline: what older extractors do: decode a window, prepare it, call the network on it
           alone in PyTorch's plain layout, and so on. It has the same weights (random),
@@ -21,13 +21,13 @@ import torch
 
 import models
 from benchmarks.timing import Cost, cores, in_turn, show, timed
-from scripts.common.decoding import Frames, read_pieces, read_windows
-from scripts.common.extraction import Machine, Settings, extract
-from scripts.common.features import complete, sampling_of
-from scripts.common.networks import Network, prepare_device
-from scripts.common.parts import joined
+from scripts.common.engine.decoding import Frames, read_pieces, read_windows
+from scripts.common.engine.extraction import Machine, Settings, extract
+from scripts.common.engine.features import complete, sampling_of
+from scripts.common.engine.networks import Network, prepare_device
+from scripts.common.engine.parts import joined
+from scripts.common.engine.windows import Sampling, window_starts
 from scripts.common.tables import Failure, Row
-from scripts.common.windows import Sampling, window_starts
 from tests.projects import make_video
 
 MODELS = (

@@ -31,8 +31,8 @@ import h5py
 import numpy as np
 
 from scripts.common import files
+from scripts.common.engine.parts import Arrays, PartFile, whole
 from scripts.common.ids import slug, unslug
-from scripts.common.parts import Arrays, PartFile, whole
 
 FORMAT = "reelset features 1"
 LAYOUTS = ("grouped", "flat")

@@ -22,7 +22,7 @@ import models
 from models.transforms import resized
 from scripts.common import containers
 from scripts.common.containers import Shard
-from scripts.common.decoding import (
+from scripts.common.engine.decoding import (
     Frames,
     Piece,
     Reader,
@@ -30,11 +30,11 @@ from scripts.common.decoding import (
     in_pieces,
     wanted,
 )
+from scripts.common.engine.windows import Sampling, Unsuited
 from scripts.common.flow.algorithms import Estimator
 from scripts.common.flow.kinds import mismatch
 from scripts.common.flow.quantisation import Quantisation
 from scripts.common.tables import Failure, Row
-from scripts.common.windows import Sampling, Unsuited
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 import models
-from scripts.common.decoding import Frames
+from scripts.common.engine.decoding import Frames
 from scripts.common.tables import Failure
 from scripts.common.training.augmentation import Crop, clip_of
 from scripts.common.training.losses import Target

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scripts.common.windows import PICKS
+from scripts.common.engine.windows import PICKS
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 import models
 from models.chunks import chunks
-from scripts.common.windows import Sampling, Unsuited, window_times, windows
+from scripts.common.engine.windows import Sampling, Unsuited, window_times, windows
 
 # Windows whose frames a piece of a whole video has, where nobody says it.
 WINDOWS_IN_PIECE = 4

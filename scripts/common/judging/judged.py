@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.common.summary import stream
+from scripts.common.report.summary import stream
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import numpy as np
 
 from scripts.common import store, tables
 from scripts.common.index import LABEL_SEPARATOR
-from scripts.common.selection import compared_videos
+from scripts.common.report.selection import compared_videos
 from scripts.common.tables import Row
 
 PER_CLASS = 24  # videos of a class that may be shown, should others have failed

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from scripts.common.features import WHOLE
+from scripts.common.engine.features import WHOLE
 
 
 def stack(text: str) -> int | str:

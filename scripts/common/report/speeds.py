@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.common import stopwatch
-from scripts.common.summary import Stage, stream
+from scripts.common.engine import stopwatch
+from scripts.common.report.summary import Stage, stream
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from scripts.common import charts, files, metrics, tables
+from scripts.common import files, tables
 from scripts.common.index import LABEL_SEPARATOR
+from scripts.common.judging import charts, metrics
 from scripts.common.tables import Row
 
 NOTHING = MappingProxyType({})

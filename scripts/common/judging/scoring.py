@@ -8,12 +8,13 @@ import numpy as np
 
 import models
 from models.cards.protocols import protocol
-from scripts.common import features, index
-from scripts.common.feature_shards import Shard
-from scripts.common.features import PICKS, WHOLE
+from scripts.common import index
+from scripts.common.engine import features
+from scripts.common.engine.feature_shards import Shard
+from scripts.common.engine.features import PICKS, WHOLE
+from scripts.common.engine.parts import Part, whole
 from scripts.common.lists.base import ListError
 from scripts.common.lists.splits import members_of
-from scripts.common.parts import Part, whole
 from scripts.common.runner import Job
 from scripts.common.tables import Failure, Row
 

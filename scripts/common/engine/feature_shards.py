@@ -9,13 +9,14 @@ from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
-from scripts.common import features, journal, runner, store, tables
-from scripts.common.features import Model
+from scripts.common import journal, runner, store, tables
+from scripts.common.engine import features
+from scripts.common.engine.features import Model
+from scripts.common.engine.parts import Part, PartFile
+from scripts.common.engine.stopwatch import Stopwatch
 from scripts.common.flow import making
 from scripts.common.ids import slug
-from scripts.common.parts import Part, PartFile
 from scripts.common.runner import Job
-from scripts.common.stopwatch import Stopwatch
 from scripts.common.tables import Failure, Row
 
 

@@ -18,15 +18,15 @@ from torch import Tensor
 
 import models
 from models import views
-from scripts.common import clips, networks
-from scripts.common.clips import Clip
-from scripts.common.decoding import Piece, Reader, read_pieces
-from scripts.common.networks import Network
-from scripts.common.outputs import VideoOutputs, computed
-from scripts.common.parts import Part
-from scripts.common.stopwatch import Stopwatch
+from scripts.common.engine import clips, networks
+from scripts.common.engine.clips import Clip
+from scripts.common.engine.decoding import Piece, Reader, read_pieces
+from scripts.common.engine.networks import Network
+from scripts.common.engine.outputs import VideoOutputs, computed
+from scripts.common.engine.parts import Part
+from scripts.common.engine.stopwatch import Stopwatch
+from scripts.common.engine.windows import Sampling
 from scripts.common.tables import Failure, Row
-from scripts.common.windows import Sampling
 
 
 @dataclass(frozen=True)

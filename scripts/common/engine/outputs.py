@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 import models
-from scripts.common.clips import Clip, is_in_pieces, step_times
-from scripts.common.networks import Outputs
-from scripts.common.parts import Part
-from scripts.common.windows import Sampling, window_count
+from scripts.common.engine.clips import Clip, is_in_pieces, step_times
+from scripts.common.engine.networks import Outputs
+from scripts.common.engine.parts import Part
+from scripts.common.engine.windows import Sampling, window_count
 
 # Outputs of a video that wait to be given away; those of a short one all wait.
 PART_BYTES = 8 * 2**20

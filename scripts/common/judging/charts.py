@@ -8,7 +8,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from scripts.common.pictures import STYLE, drawable
+from scripts.common.report.pictures import STYLE, drawable
 
 # More names than this are no longer legible beside a picture.
 MOST_NAMES = 60
@@ -140,7 +140,7 @@ def stills(
 
     aspect: width of all side by side through their height; they are as many as fit.
     """
-    from scripts.common.decoding import Frames
+    from scripts.common.engine.decoding import Frames
 
     frames = Frames(video)
     _, _, height, width = frames.read([0]).shape

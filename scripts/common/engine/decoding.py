@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torchcodec.decoders import VideoDecoder
 
+from scripts.common.engine.windows import Sampling, needed_frames, windows
 from scripts.common.tables import Failure, Row
-from scripts.common.windows import Sampling, needed_frames, windows
 
 # What is decoded at a time: enough to make up for the calls, little to hold.
 PIECE_FRAMES, PIECE_BYTES = 32, 16 * 2**20

@@ -7,13 +7,21 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
-from scripts.common import containers, pictures, selection, summary, tables
-from scripts.common.judged import Judged
-from scripts.common.speeds import Pace, Speed
-from scripts.common.summary import Expected, Failures, Features, Lists, Stage, Videos
+from scripts.common import containers, tables
+from scripts.common.judging.judged import Judged
+from scripts.common.report import pictures, selection, summary
+from scripts.common.report.speeds import Pace, Speed
+from scripts.common.report.summary import (
+    Expected,
+    Failures,
+    Features,
+    Lists,
+    Stage,
+    Videos,
+)
 from scripts.common.tables import Row
 
-TEMPLATES = Path(__file__).parents[1] / "templates"
+TEMPLATES = Path(__file__).parents[2] / "templates"
 MOST_CLASSES = 40  # in the chart of classes
 MOST_SPLITS = 5
 MOST_FAILED = 200

@@ -11,12 +11,12 @@ from importlib.metadata import version
 import numpy as np
 
 import models
-from scripts.common import devices
+from scripts.common.engine import devices
+from scripts.common.engine.parts import Part
+from scripts.common.engine.stopwatch import Stopwatch
+from scripts.common.engine.windows import Sampling, Unsuited
 from scripts.common.flow import making
-from scripts.common.parts import Part
-from scripts.common.stopwatch import Stopwatch
 from scripts.common.tables import Failure, Row
-from scripts.common.windows import Sampling, Unsuited
 
 LIBRARIES = ("torch", "torchvision", "torchcodec", "numpy", "h5py")
 # The value of `stack` for which a whole video is one window.
@@ -129,7 +129,7 @@ def compute(
     with devices.own_gpu():
         with stopwatch.measured("load"):
             # Importing torch takes seconds, and starts CUDA: not before there is work.
-            from scripts.common import extraction, networks
+            from scripts.common.engine import extraction, networks
 
             runs = {
                 name: (
@@ -161,7 +161,7 @@ def _reader(
     Raises:
         Unsuited: a model takes flow, and gets pictures.
     """
-    from scripts.common import decoding
+    from scripts.common.engine import decoding
 
     model = next(iter(asked.values()))
     flow = model.options.get("flow")

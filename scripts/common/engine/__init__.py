@@ -1,0 +1,1 @@
+"""The extraction engine: decoded frames, windows, networks, arrays."""
