@@ -18,7 +18,7 @@ from scripts.common.engine.stopwatch import Stopwatch
 from scripts.common.ids import shard_name, shard_of, slug
 from scripts.common.index import Entry
 from scripts.common.report import pictures, selection, summary
-from scripts.common.report.page import human_size
+from scripts.common.report.page import MOST_SPLITS, class_bars, human_size, neighbours
 from scripts.common.tables import Row
 
 SHARDS = 2
@@ -431,7 +431,7 @@ def test_videos_are_spread_over_the_classes():
 def test_bars_of_classes_add_up_to_the_class():
     totals = Counter(run=10, walk=12, sit=1)
     by_split = Counter({("run", "train"): 6, ("run", "test"): 3, ("walk", "test"): 12})
-    splits, bars = page.class_bars(totals, by_split, most=2)
+    splits, bars = class_bars(totals, by_split, most=2)
     assert splits == ["train", "test", "in no list"]
     assert [(bar.label, bar.parts) for bar in bars] == [
         ("walk", (0, 12, 0)),
@@ -442,8 +442,8 @@ def test_bars_of_classes_add_up_to_the_class():
 def test_more_splits_than_colours_are_not_lost():
     totals = Counter(run=9)
     by_split = Counter({("run", f"s{n}"): 1 for n in range(9)})
-    splits, (bar,) = page.class_bars(totals, by_split)
-    assert len(splits) == page.MOST_SPLITS + 1
+    splits, (bar,) = class_bars(totals, by_split)
+    assert len(splits) == MOST_SPLITS + 1
     assert sum(bar.parts) == 9
 
 
@@ -452,8 +452,8 @@ def test_features_that_know_the_classes_find_their_neighbours():
         np.array([[1.0, 0], [0.9, 0], [0, 1.0], [0, 0.9], [5, 5]])
     )
     labels = ["a", "a", "b", "b", "alone"]
-    assert page.neighbours(vectors, labels) == (4, 4, 1.0)
-    assert page.neighbours(vectors, [""] * 5) is None
+    assert neighbours(vectors, labels) == (4, 4, 1.0)
+    assert neighbours(vectors, [""] * 5) is None
 
 
 @pytest.mark.parametrize("whole", [True, False])
