@@ -106,13 +106,8 @@ class Tar(Archive):
                     return
 
     def _infos(self) -> Iterator[tarfile.TarInfo]:
-        infos = iter(self._tar)
-        while True:
-            with damage_as_failure():
-                info = next(infos, None)
-            if info is None:
-                return
-            yield info
+        with damage_as_failure():
+            yield from self._tar
 
     def _chunks(self, member: Member) -> Iterator[bytes]:
         sparse = member.handle.issparse()
