@@ -21,13 +21,13 @@ from models.cards.base import Card, Checkpoint, Feature, Flow, Resize
 # What needs torch, and where it stands.
 _LAZY = {
     "CheckpointError": "models.checkpoints",
-    "CheckpointUnavailable": "models.checkpoints",
+    "CheckpointUnavailable": "models.fetching",
     "Extractor": "models.zoo",
     "class_names": "models.classes",
     "count_macs": "models.zoo",
     "count_parameters": "models.zoo",
     "create": "models.zoo",
-    "fetch": "models.checkpoints",
+    "fetch": "models.fetching",
     "prepare": "models.transforms",
     "trained": "models.checkpoints",
 }

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from models import cards, checkpoints
+from models import cards, checkpoints, fetching
 from models.cards.base import Card
 from models.classes import class_names
 from models.networks import build, head_keys, with_classes
@@ -72,7 +72,7 @@ def create(
         with random weights from `seed`; `Extractor.anew` says which these are.
 
     Raises `UnknownModel`, `checkpoints.CheckpointError` for a file that is no
-    checkpoint or does not fit the network, `checkpoints.CheckpointUnavailable` for a
+    checkpoint or does not fit the network, `fetching.CheckpointUnavailable` for a
     failed download, and FileNotFoundError.
     """
     card = cards.card(name)
@@ -113,8 +113,8 @@ def _opened(
         return "mapping", state, checkpoints.class_list(checkpoint)
     path = Path(checkpoint)
     if str(checkpoint).startswith(("http://", "https://")):
-        path = checkpoints.fetch_url(card, str(checkpoint), _cache())
-    return checkpoints.sha256(path), *checkpoints.read_with_classes(path)
+        path = fetching.fetch_url(card, str(checkpoint), _cache())
+    return fetching.sha256(path), *checkpoints.read_with_classes(path)
 
 
 class Extractor(nn.Module):

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import models
-from models import checkpoints
+from models import checkpoints, fetching
 
 CARD = models.card("s3d_k400")
 HTML = b"<!DOCTYPE html><html><title>Google Drive - Virus scan warning</title></html>"
@@ -161,7 +161,7 @@ class Server:
 @pytest.fixture
 def server(payload, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(checkpoints, "PAUSE", 0)
+    monkeypatch.setattr(fetching, "PAUSE", 0)
     state = Server(payload)
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -236,7 +236,7 @@ def test_a_cut_download_goes_on_where_it_stopped(server, payload, tmp_path):
 
 
 def test_a_download_goes_on_in_the_next_process(server, payload, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints, "ATTEMPTS", 1)
+    monkeypatch.setattr(fetching, "ATTEMPTS", 1)
     server.cut = [300_000]
     with pytest.raises(models.CheckpointUnavailable, match="broke off after 300000"):
         models.fetch(card_for(server.url), tmp_path)
@@ -258,12 +258,12 @@ def test_a_server_without_ranges_starts_again(server, payload, tmp_path):
 def test_a_partial_file_as_long_as_the_whole(
     server, payload, tmp_path, monkeypatch, had
 ):
-    monkeypatch.setattr(checkpoints, "ATTEMPTS", 1)
+    monkeypatch.setattr(fetching, "ATTEMPTS", 1)
     server.cut = [10]
     with pytest.raises(models.CheckpointUnavailable):
         models.fetch(card_for(server.url), tmp_path)
     (part,) = [path for path in tmp_path.iterdir() if path.name.endswith(".part")]
-    monkeypatch.setattr(checkpoints, "ATTEMPTS", 2)
+    monkeypatch.setattr(fetching, "ATTEMPTS", 2)
     part.write_bytes(payload if had == "all" else payload + b"more")
     path = models.fetch(card_for(server.url), tmp_path)
     assert path.read_bytes() == payload
@@ -360,6 +360,6 @@ def test_create_takes_an_address(server, tmp_path, monkeypatch):
 def test_an_address_of_the_card_keeps_the_cards_name_and_hash(server, tmp_path):
     card = card_for("http://127.0.0.1:9/first.pt", server.url, sha256="0" * 8)
     with pytest.raises(models.CheckpointUnavailable, match="not 00000000") as caught:
-        checkpoints.fetch_url(card, server.url, tmp_path)
+        fetching.fetch_url(card, server.url, tmp_path)
     assert str(tmp_path / "weights.pt") in str(caught.value)
     assert "first.pt" not in str(caught.value)

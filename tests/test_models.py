@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import models
-from models import __main__, cards, checkpoints, zoo
+from models import __main__, cards, checkpoints, fetching, zoo
 from tests.recipe import Golden, clip, goldens, relative_l2
 
 S3D = Golden("s3d_kylemin/s3d_kylemin", "t16")
@@ -58,7 +58,7 @@ def test_a_file_in_a_published_layout_gives_the_same_outputs(golden, nest, tmp_p
     path = tmp_path / "published.pt"
     torch.save({nest: state, "epoch": 7} if nest else state, path)
     extractor = models.create(models.resolve(golden.variant), checkpoint=path)
-    assert extractor.checkpoint == checkpoints.sha256(path)
+    assert extractor.checkpoint == fetching.sha256(path)
     ours = outputs(extractor, golden)
     for name in ("features", "logits"):
         assert relative_l2(ours[name], golden.output(name)) < 1e-5
