@@ -10,6 +10,7 @@ python -m models check s3d_k400 FILE whether a checkpoint file fits a variant
 
 import argparse
 import json
+import signal
 import sys
 from dataclasses import asdict
 
@@ -112,4 +113,6 @@ def _row(card: models.Card) -> tuple[str, ...]:
 
 
 if __name__ == "__main__":
+    # `| head` may leave first; a program that prints takes that for its end.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     main()

@@ -1,9 +1,10 @@
 """Published weights: read them without running code, load them.
 
-`read` makes tensors of a file, `load_strict` puts them into a network; `models.fetching`
-brings the files. A checkpoint is a pickle, and a pickle from the network can run
-anything: PyTorch's are read with `weights_only=True`, Caffe2's by `models.caffe2`.
-Which one a file is, its first bytes say; names like `.pkl` are used for both.
+`read` makes tensors of a file, `load_strict` puts them into a network;
+`models.fetching` brings the files. A checkpoint is a pickle, and a pickle from the
+network can run anything: PyTorch's are read with `weights_only=True`, Caffe2's by
+`models.caffe2`. Which one a file is, its first bytes say; names like `.pkl` mean
+either.
 """
 
 import re
