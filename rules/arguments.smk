@@ -50,7 +50,7 @@ def together(wildcards, input):
     A result depends on its own options alone, whichever job has made it.
     """
     own = MODELS[wildcards.model]
-    same = ("fused", "encoding", "decoder", "flow")
+    same = ("fused", "encoding", "read", "decoder", "flow")
     folder = f"results/{wildcards.dataset}/features"
     fused = [
         {

@@ -114,20 +114,17 @@ def own_file(entry):
 
 def clips_read(wildcards):
     """Return the manifest of the clips that a flow reads."""
-    return clips_in(wildcards, FLOW[wildcards.flow]["encoding"])
-
-
-def clips_in(wildcards, encoding):
-    """Return the manifest of a shard's clips."""
+    encoding = FLOW[wildcards.flow]["encoding"]
     return f"results/{wildcards.dataset}/clips/{encoding}/{wildcards.shard}.tsv"
 
 
 def videos_read(wildcards):
-    """Return the manifest of the clips, or of the dumped flow, that a model reads."""
+    """Return the manifest that a model reads: of clips, dumped frames or dumped flow."""
     entry = model_entry(wildcards)
+    stage, variant = entry["read"], entry["encoding"]
     if entry["flow"] in DUMPED_FLOW:
-        return f"results/{wildcards.dataset}/flow/{entry['flow']}/{wildcards.shard}.tsv"
-    return clips_in(wildcards, entry["encoding"])
+        stage, variant = "flow", entry["flow"]
+    return f"results/{wildcards.dataset}/{stage}/{variant}/{wildcards.shard}.tsv"
 
 
 def flow_ticket(wildcards):

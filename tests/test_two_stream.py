@@ -204,7 +204,7 @@ def test_stored_flow_of_another_kind_or_rate_is_refused(tmp_path, clip):
         run([row], read)
     with (
         reading.stored({}) as read,
-        pytest.raises(Unsuited, match="takes 24 frames/s, and there is flow of 25"),
+        pytest.raises(Unsuited, match="takes 24 frames/s, and what is dumped has 25"),
     ):
         run([row], read, sampling=Sampling(4, 1, 4, "drop", 24, first=1))
 

@@ -19,6 +19,7 @@ def mistakes(config: dict) -> Iterator[str]:
     """Yield a line for each mistake; put the zoo's names in place of the originals'."""
     for name, entry in config["models"].items():
         yield from _mistakes_in_model(f"models.{name}", entry, config["flow"])
+        yield from _mistakes_in_reading(f"models.{name}", entry, config["frames"])
     for name, entry in config["trainings"].items():
         yield from _mistakes_in_training(f"trainings.{name}", entry, config)
     yield from _mistakes_in_streams(config["streams"], config["models"])
@@ -165,6 +166,18 @@ def _mistakes_in_flow(
                 f"{place}.encoding: the flow '{name}' is of the clips"
                 f" '{made['encoding']}'; leave the key out"
             )
+
+
+def _mistakes_in_reading(place: str, entry: dict, frames: dict) -> Iterator[str]:
+    if entry["read"] == "clips":
+        return
+    if entry["flow"] is not None:
+        yield f"{place}.read: with `flow` it reads no pictures; leave the key out"
+    elif entry["encoding"] not in frames["encodings"]:
+        yield (
+            f"{place}.read: the frames of '{entry['encoding']}' are not dumped; add it"
+            " under `frames: encodings`"
+        )
 
 
 def _mistakes_in_streams(streams: dict, entries: dict) -> Iterator[str]:

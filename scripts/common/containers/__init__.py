@@ -15,8 +15,9 @@ as well.
 import io
 import tarfile
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from PIL import Image
@@ -30,6 +31,7 @@ __all__ = [
     "UNREADABLE",
     "NotStored",
     "Shard",
+    "Shards",
     "flows",
     "frames",
     "levels",
@@ -66,6 +68,23 @@ def place_of(row: Row) -> Path:
     """Return where the shard is in which the pictures of a manifest's row are."""
     path = Path(row.path)
     return path.parent if path.is_dir() else path
+
+
+class Shards(ExitStack):
+    """The shards in which rows' pictures are, each opened once, for several threads."""
+
+    def __init__(self):
+        super().__init__()
+        self._shards: dict[Path, Shard] = {}
+        self._opening = Lock()
+
+    def of(self, row: Row) -> Shard:
+        """Return the shard of a row; it is closed with this object."""
+        place = place_of(row)
+        with self._opening:
+            if place not in self._shards:
+                self._shards[place] = self.enter_context(opened(place))
+            return self._shards[place]
 
 
 def frames(

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torchcodec.decoders import VideoDecoder
 
-from scripts.common.engine.windows import Sampling, needed_frames, windows
+from scripts.common.engine.windows import Sampling, Unsuited, needed_frames, windows
 from scripts.common.tables import Failure, Row
 
 # What is decoded at a time: enough to make up for the calls, little to hold.
@@ -151,6 +151,20 @@ def in_pieces(numbers: list[int], size: int) -> Iterator[list[int]]:
     most = max(1, min(PIECE_FRAMES, PIECE_BYTES // size))
     for first in range(0, len(numbers), most):
         yield numbers[first : first + most]
+
+
+def refuse_other_rates(fps: float, samplings: Mapping[str, Sampling]) -> None:
+    """See that pictures on the disk have the rate at which they are wanted.
+
+    Raises:
+        Unsuited: somebody wants another one.
+    """
+    for name, sampling in samplings.items():
+        if sampling.fps is not None and not math.isclose(fps, sampling.fps):
+            raise Unsuited(
+                f"{name} takes {sampling.fps:g} frames/s, and what is dumped has"
+                f" {fps:g}: give `fps: source`, or dump it at that rate"
+            )
 
 
 def _read(

@@ -19,6 +19,8 @@ from scripts.common.flow import making
 from scripts.common.tables import Failure, Row
 
 LIBRARIES = ("torch", "torchvision", "torchcodec", "numpy", "h5py")
+# The value of `read` for which dumped pictures take the place of clips.
+FRAMES = "frames"
 # The value of `stack` for which a whole video is one window.
 WHOLE = "video"
 # Who picks frames from all of a video by another rule than the middles of its parts.
@@ -161,7 +163,7 @@ def _reader(
     Raises:
         Unsuited: a model takes flow, and gets pictures.
     """
-    from scripts.common.engine import decoding
+    from scripts.common.engine import decoding, dumped
 
     model = next(iter(asked.values()))
     flow = model.options.get("flow")
@@ -169,6 +171,8 @@ def _reader(
         for name in (model.options["model"] for model in asked.values()):
             if models.card(name).flow:
                 raise Unsuited(f"{name} takes optical flow, and gets pictures")
+        if model.options.get("read") == FRAMES:
+            return dumped.dumped()
         return nullcontext(partial(decoding.read_pieces, device=decoder))
     from scripts.common.flow import reading
 

@@ -6,12 +6,10 @@ ends of its bound.
 """
 
 import contextlib
-import math
 import time
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 import torch
@@ -28,6 +26,7 @@ from scripts.common.engine.decoding import (
     Reader,
     at_rates,
     in_pieces,
+    refuse_other_rates,
     wanted,
 )
 from scripts.common.engine.windows import Sampling, Unsuited
@@ -47,24 +46,18 @@ def stored(takers: Mapping[str, models.Card]) -> Iterator[Reader]:
     The reader raises `windows.Unsuited` for flow of another kind, or of another frame
     rate than a model's; and Failure `corrupt` for pictures that are gone or damaged.
     """
-    shards: dict[Path, Shard] = {}
-    opening = Lock()
-    with contextlib.ExitStack() as stack:
+    with containers.Shards() as shards:
 
         def read(row: Row, samplings: Mapping[str, Sampling]) -> Iterator[Piece]:
             try:
-                with opening:
-                    place = containers.place_of(row)
-                    if place not in shards:
-                        shards[place] = stack.enter_context(containers.opened(place))
-                about = shards[place].about(row.id)
+                shard = shards.of(row)
+                about = shard.about(row.id)
             except containers.UNREADABLE as error:
                 raise Failure("corrupt", f"its flow cannot be read: {error}") from error
             for name in samplings.keys() & takers.keys():
                 _refuse_other(takers[name], about["flow"])
-            for name, sampling in samplings.items():
-                _refuse_rate(name, about["fps"], sampling.fps)
-            yield from _stored(shards[place], row, about, samplings)
+            refuse_other_rates(about["fps"], samplings)
+            yield from _stored(shard, row, about, samplings)
 
         yield read
 
@@ -73,14 +66,6 @@ def _refuse_other(card: models.Card, made: dict) -> None:
     facts = (made[name] for name in ("algorithm", "bound", "direction"))
     if wrong := mismatch(card, *facts):
         raise Unsuited(f"{wrong}; `any_flow: true` takes it all the same")
-
-
-def _refuse_rate(name: str, fps: float, asked: float | None) -> None:
-    if asked is not None and not math.isclose(fps, asked):
-        raise Unsuited(
-            f"{name} takes {asked:g} frames/s, and there is flow of {fps:g}: give"
-            " `fps: source`, or an encoding of that rate"
-        )
 
 
 def _stored(
