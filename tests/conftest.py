@@ -1,4 +1,5 @@
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -10,6 +11,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 from tests.projects import Project, make_video
 
+# A shell without a terminal lets what it starts with `&` ignore Ctrl-C, and so its
+# children.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # How long an example takes says nothing about it on a machine that does other things.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
@@ -17,6 +23,18 @@ settings.load_profile("untimed")
 CLASSES = ("left", "right")
 # The features of one model of the small projects.
 SECOND = "results/small/features/second.h5"
+
+
+# Files that build whole datasets, or train: begun last, they would end alone.
+FIRST = (
+    "test_workflow test_staleness test_datasets test_interruptions test_judging"
+    " test_training test_train_model test_registry test_models test_sharing"
+).split()
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the longest files."""
+    items.sort(key=lambda item: item.path.stem not in FIRST)
 
 
 def small_project(folder, **video) -> Project:
