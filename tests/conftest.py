@@ -26,7 +26,18 @@ SECOND = "results/small/features/second.h5"
 
 
 # Files that build whole datasets, or train: begun last, they would end alone.
-FIRST = ["test_workflow", "test_staleness", "test_datasets", "test_interruptions", "test_judging", "test_training", "test_train_model", "test_registry", "test_models", "test_sharing"]
+FIRST = {
+    "test_workflow",
+    "test_staleness",
+    "test_datasets",
+    "test_interruptions",
+    "test_judging",
+    "test_training",
+    "test_train_model",
+    "test_registry",
+    "test_models",
+    "test_sharing",
+}
 
 
 def pytest_collection_modifyitems(items):
