@@ -62,15 +62,18 @@ def resize(frames: Tensor, rule: Resize) -> Tensor:
             # For sides like 306 and 380 the quotient is rounded down, and its product
             # with the side too: upstream gets 223 rows. The next number gives 224.
             scale = math.nextafter(scale, math.inf)
+        if scale == 1:  # the numbers would stay the same
+            return frames
         return F.interpolate(
             frames, scale_factor=scale, mode="bilinear", recompute_scale_factor=False
         )
     size = resized(*frames.shape[-2:], rule)
-    antialias = rule.filter == "pillow"
-    frames = F.interpolate(frames, size, mode="bilinear", antialias=antialias)
+    if size != frames.shape[-2:]:
+        antialias = rule.filter == "pillow"
+        frames = F.interpolate(frames, size, mode="bilinear", antialias=antialias)
     if rule.filter == "bilinear":
         return frames
-    return frames.mul_(255).round_().div_(255)
+    return frames.mul(255).round_().div_(255)
 
 
 def resized(height: int, width: int, rule: Resize) -> tuple[int, int]:
