@@ -100,6 +100,36 @@ def test_a_killed_job_ends_like_an_undisturbed_one(shard, undisturbed, kill, poi
     assert sum(count - 1 for count in shard.done().values()) <= 4
 
 
+def test_a_sigterm_that_falls_into_a_finaliser_is_heeded_all_the_same(shard):
+    code = """
+import os, signal, sys, time
+from scripts.common import runner
+
+class Dying:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+def process(rows):
+    Dying()
+    time.sleep(20)
+    yield from ()
+
+runner.SECONDS_UNHEARD = 0.2
+runner.run_shard(runner.parse_job("slow_stage", "A stage.", sys.argv[1:]), process)
+"""
+    arguments = ["--table", "table.tsv", "--manifest", "products/00000.tsv"]
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *arguments, "--options", "{}"],
+        cwd=shard.folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert "Exception ignored" in ended.stderr
+    assert ended.returncode == 143, ended.stderr
+    assert "0 finished videos of 12 are kept" in ended.stdout
+
+
 def test_a_job_killed_again_and_again_gets_there(shard, undisturbed):
     for _ in range(40):
         process = shard.start(threads=1)

@@ -30,6 +30,9 @@ from scripts.common.tables import Failure, Row
 # Names the variable in which the workflow gives its process id to its jobs.
 PARENT = "REELSET_SNAKEMAKE"
 
+# After which a SIGTERM that had no effect is repeated; cleaning up takes less.
+SECONDS_UNHEARD = 5
+
 # Takes rows to do, each with the key that its result will bear; yields finished rows.
 Process = Callable[[Iterable[Row]], Generator[Row]]
 
@@ -320,10 +323,15 @@ class _Terminated(BaseException):
 @contextlib.contextmanager
 def _stoppable() -> Iterator[None]:
     def terminate(*_):
+        # Python drops what is raised in a finaliser: it comes again until it is heard.
+        signal.setitimer(signal.ITIMER_REAL, SECONDS_UNHEARD)
         raise _Terminated
 
-    before = signal.signal(signal.SIGTERM, terminate)
+    heeded = (signal.SIGTERM, signal.SIGALRM)
+    before = [signal.signal(number, terminate) for number in heeded]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in zip(heeded, before, strict=True):
+            signal.signal(number, handler)
