@@ -49,6 +49,11 @@ def describe(results: Path) -> Iterator[str]:
         lists = (path for path in folder.glob("[!.]*") if path.suffix != ".tsv")
         names = ", ".join(sorted(path.name for path in lists))
         yield f"Lists     {folder}/ ({names})"
+    judged = {"trainings": "Training", "evaluations": "Judged", "probes": "Probe"}
+    for name, what in judged.items():
+        for folder in sorted(results.glob(f"{name}/*/")):
+            names = ", ".join(sorted(path.name for path in folder.glob("[!.]*")))
+            yield f"{what:<9} {folder}/ ({names})"
     if (results / "checked.txt").exists():
         verdict = (results / "checked.txt").read_text().strip()
         yield f"Failures  {results / 'failures.tsv'}: {verdict}"
