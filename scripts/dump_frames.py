@@ -13,7 +13,7 @@ from pathlib import Path
 import ffmpeg
 from PIL import Image
 
-from scripts.common import files, media, processes
+from scripts.common import files, media
 from scripts.common.containers.products import OneFile, products
 from scripts.common.ids import slug
 from scripts.common.runner import each, parse_job, run_shard
@@ -67,9 +67,7 @@ def dumped(row: Row, folder: Path, options: dict) -> Row:
         Failure: `corrupt`, when the clip does not give the frames that it should.
     """
     clip = Path(row.path)
-    result = processes.run(dump_command(clip, folder, options))
-    if result.returncode:
-        raise Failure("corrupt", media.complaint(result.stderr, clip))
+    media.encode(dump_command(clip, folder, options), clip)
     count, expected = sum(1 for _ in folder.iterdir()), frames_of(row, options)
     if count != expected:
         raise Failure("corrupt", f"{count} of {expected} frames came out")

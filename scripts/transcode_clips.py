@@ -17,7 +17,7 @@ from pathlib import Path
 
 import ffmpeg
 
-from scripts.common import cli, dropping, files, media, processes, tables
+from scripts.common import cli, dropping, files, media, tables
 from scripts.common.ids import SlugTooLong, slug
 from scripts.common.runner import add_job_arguments, each, job_from, run_shard
 from scripts.common.tables import Failure, Row
@@ -54,10 +54,7 @@ def transcode_clip(row: Row, folder: Path, options: dict) -> Row:
     if length == 0:
         raise Failure("empty", "the file declares a length of 0 s")
     with files.atomic(target) as temporary:
-        command = encode_command(row, temporary, options)
-        result = processes.run(command)
-        if result.returncode:
-            raise Failure("corrupt", media.complaint(result.stderr, source))
+        media.encode(encode_command(row, temporary, options), source)
         clip = _verified(temporary)
         _check_length(clip, length, row)
     return _described(row, target, clip)

@@ -1,7 +1,8 @@
 """A stage that takes its time and keeps a log of what it did, to be killed by tests.
 
 Usage: python -m tests.slow_stage LOG <arguments of a stage>. A video's path says what
-happens: `fail:<reason>` fails, `fail-once:<reason>` fails the first time.
+happens: `fail:<reason>` fails, `fail-once:<reason>` fails the first time, `full` finds
+no room on the disk.
 """
 
 import sys
@@ -28,6 +29,8 @@ def main() -> None:
         kind, _, reason = row.path.partition(":")
         if kind == "fail" or (kind == "fail-once" and not before):
             raise Failure(reason, "as asked")
+        if kind == "full":
+            Path("/dev/full").write_text("x")
         target = job.folder / slug(row.id)
         with files.atomic(target) as temporary:
             temporary.write_text("half of ")

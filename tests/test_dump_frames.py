@@ -7,7 +7,7 @@ from PIL import Image
 
 from scripts.common import containers, tables
 from scripts.common.tables import Failure, Row
-from scripts.dump_frames import dump_clip, main
+from scripts.dump_frames import dump_clip, dumped, main
 from tests.projects import make_video
 from tests.stages import shard_arguments
 
@@ -71,6 +71,12 @@ def test_a_clip_with_other_frames_than_the_manifest_says_is_corrupt(tmp_path, cl
         dump_clip(wrong, tmp_path / "frames", AS_THEY_ARE)
     assert caught.value.reason == "corrupt"
     assert not list((tmp_path / "frames").iterdir())
+
+
+def test_a_full_disk_is_not_the_clips_fault(tmp_path, clip):
+    (tmp_path / "00001.jpg").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        dumped(clip, tmp_path, AS_THEY_ARE)
 
 
 @pytest.mark.parametrize("layout", ["folders", "tar", "hdf5"])

@@ -251,6 +251,17 @@ def test_a_bug_fails_the_job_and_keeps_what_was_done(shard):
     assert "0 to do, 12 done before" in shard.run()
 
 
+def test_a_full_disk_ends_the_job_in_a_line_and_keeps_what_was_done(shard):
+    shard.write([*ROWS, Row("last", path="full", key="k")])
+    process = shard.start(threads=1)
+    output, _ = process.communicate()
+    assert process.returncode == 1
+    assert "Traceback" not in output
+    assert "No space left on device; make room" in output
+    shard.write(ROWS)
+    assert "0 to do, 12 done before" in shard.run()
+
+
 def test_the_manifest_names_the_table_that_it_was_made_from(shard):
     shard.run()
     table = (shard.folder / "table.tsv").read_bytes()

@@ -1,3 +1,5 @@
+import errno
+import os
 import subprocess
 from pathlib import Path
 
@@ -237,3 +239,12 @@ def test_a_folder_of_images_keeps_its_rate_and_can_be_cut(tmp_path, images, opti
 def test_a_broken_image_is_a_row(tmp_path, images):
     (images / "frame00005.png").write_bytes(b"no image")
     assert reason(images, tmp_path, fps=10.0, frames=30) == "corrupt"
+
+
+def test_a_full_disk_is_not_the_videos_fault(tmp_path, stairs):
+    (tmp_path / "clips").mkdir()
+    unfinished = tmp_path / "clips" / f".tmp-{os.getpid()}-a=20video.mp4"
+    unfinished.symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left") as caught:
+        transcode(stairs, tmp_path)
+    assert caught.value.errno == errno.ENOSPC

@@ -1,13 +1,17 @@
 """Files that are either whole or not there."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 TEMPORARY = ".tmp-"
+# The disk is full, or the user's part of it.
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @contextlib.contextmanager
@@ -53,6 +57,21 @@ def remove_leftovers(directory: Path, pattern: str = "*") -> None:
     """Delete what a killed process left half-written in the directory."""
     for leftover in list(directory.glob(f"{TEMPORARY}*-{pattern}")):
         _remove(leftover)
+
+
+@contextlib.contextmanager
+def room_needed() -> Iterator[None]:
+    """End a job that finds the disk full with a line that says so.
+
+    Raises:
+        SystemExit: in place of the OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        sys.exit(f"error: {error}; make room, and run the same command again")
 
 
 def sha256(path: Path) -> str:

@@ -2,11 +2,13 @@
 
 import json
 import math
+import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.common import processes
+from scripts.common import files, processes
 from scripts.common.tables import Failure
 
 # A file may be a playlist that points at other files or hosts. Only real containers are
@@ -128,6 +130,22 @@ def compiled(output, source: str, target: str) -> list[str]:
     quiet = output.global_args("-v", "error", "-xerror", "-nostdin", "-y")
     places = {SOURCE: source, TARGET: target}
     return [places.get(argument, argument) for argument in quiet.compile()]
+
+
+def encode(command: Sequence[str], source: Path) -> None:
+    """Run an ffmpeg command that makes something of a video.
+
+    Raises:
+        Failure: `corrupt`, with what ffmpeg complained of.
+        OSError: there is no room for what it makes, which is not the video's fault.
+    """
+    result = processes.run(command)
+    if not result.returncode:
+        return
+    for number in files.NO_ROOM:
+        if (words := os.strerror(number)) in result.stderr:
+            raise OSError(number, words, command[-1])
+    raise Failure("corrupt", complaint(result.stderr, source))
 
 
 def complaint(errors: str, path: Path) -> str:

@@ -200,10 +200,11 @@ def run_shard(
         wanted: tells which videos of the table the stage is about, by default all.
 
     Raises:
-        SystemExit: the job was interrupted (130) or ended by SIGTERM (143); what was
-            finished is kept.
+        SystemExit: the job was interrupted (130), ended by SIGTERM (143), or found the
+            disk full; what was finished is kept.
     """
-    with journal.locked(job.manifest.with_suffix(".lock")), _stoppable():
+    lock = job.manifest.with_suffix(".lock")
+    with journal.locked(lock), files.room_needed(), _stoppable():
         files.remove_leftovers(job.folder)
         files.remove_leftovers(job.folder.parent, f"{job.folder.name}.*")
         done = journal.Journal(job.manifest.with_suffix(".journal"))

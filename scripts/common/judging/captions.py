@@ -7,8 +7,7 @@ from pathlib import Path
 import ffmpeg
 import numpy as np
 
-from scripts.common import files, media, processes
-from scripts.common.tables import Failure
+from scripts.common import files, media
 
 # The captions stand below on the left, the note above; sizes are parts of the height.
 HEADER = """\
@@ -102,6 +101,5 @@ def burn(
         settings = {"vcodec": "libx264", "crf": 18, "pix_fmt": "yuv420p"}
         sound = {"acodec": "aac", "movflags": "+faststart"}
         made = ffmpeg.output(pictures, opened["a?"], media.TARGET, **settings, **sound)
-        result = processes.run(media.compiled(made, source, media.as_input(temporary)))
-        if result.returncode:
-            raise Failure("corrupt", media.complaint(result.stderr, video))
+        command = media.compiled(made, source, media.as_input(temporary))
+        media.encode(command, video)
