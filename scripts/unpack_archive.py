@@ -21,15 +21,15 @@ is not unpacked again, also after a kill.
 import contextlib
 import os
 import shutil
-import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.common import archives, cli, files, tables
 from scripts.common.archives import ArchiveError, Plan, Source
 from scripts.common.archives.unpacking import Unpacking
 from scripts.common.ids import fingerprint
+from scripts.common.interruptions import stoppable
 from scripts.common.journal import Journal, locked
 from scripts.common.tables import Row
 
@@ -98,18 +98,6 @@ def _journal(path: Path, source: Source) -> Journal:
     return done
 
 
-@contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
-    """Let SIGTERM end the job by an exception, so that no program outlives it."""
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        yield
-    except KeyboardInterrupt:
-        sys.exit(130)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def main(argv: list[str] | None = None) -> None:
     """Unpack one archive."""
     parser = cli.command("unpack_archive", __doc__)
@@ -139,7 +127,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     parts = arguments.archive
     try:
-        with _stoppable():
+        with stoppable():
             rows = unpack(parts, arguments.manifest, arguments.max_bytes)
     except ArchiveError as error:
         sys.exit(f"error: {error}")

@@ -103,7 +103,7 @@ def test_a_killed_job_ends_like_an_undisturbed_one(shard, undisturbed, kill, poi
 def test_a_sigterm_that_falls_into_a_finaliser_is_heeded_all_the_same(shard):
     code = """
 import os, signal, sys, time
-from scripts.common import runner
+from scripts.common import interruptions, runner
 
 class Dying:
     def __del__(self):
@@ -114,7 +114,7 @@ def process(rows):
     time.sleep(20)
     yield from ()
 
-runner.SECONDS_UNHEARD = 0.2
+interruptions.SECONDS_UNHEARD = 0.2
 runner.run_shard(runner.parse_job("slow_stage", "A stage.", sys.argv[1:]), process)
 """
     arguments = ["--table", "table.tsv", "--manifest", "products/00000.tsv"]

@@ -14,9 +14,6 @@ import argparse
 import contextlib
 import hashlib
 import json
-import os
-import signal
-import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -24,14 +21,9 @@ from pathlib import Path
 
 from scripts.common import cli, files, journal, processes, tables, workload
 from scripts.common.ids import fingerprint
+from scripts.common.interruptions import Terminated, leave_if_abandoned, stoppable
 from scripts.common.progress import Progress
 from scripts.common.tables import Failure, Row
-
-# Names the variable in which the workflow gives its process id to its jobs.
-PARENT = "REELSET_SNAKEMAKE"
-
-# After which a SIGTERM that had no effect is repeated; cleaning up takes less.
-SECONDS_UNHEARD = 5
 
 # Takes rows to do, each with the key that its result will bear; yields finished rows.
 Process = Callable[[Iterable[Row]], Generator[Row]]
@@ -204,7 +196,7 @@ def run_shard(
             disk full; what was finished is kept.
     """
     lock = job.manifest.with_suffix(".lock")
-    with journal.locked(lock), files.room_needed(), _stoppable():
+    with journal.locked(lock), files.room_needed(), stoppable():
         files.remove_leftovers(job.folder)
         files.remove_leftovers(job.folder.parent, f"{job.folder.name}.*")
         done = journal.Journal(job.manifest.with_suffix(".journal"))
@@ -214,7 +206,7 @@ def run_shard(
             text = current
             inputs = list(filter(wanted, tables.parse(text)))
             rows = _do_missing(job, inputs, process, stands, done, note)
-        _leave_if_abandoned()
+        leave_if_abandoned()
         finish(rows)
         done.compact()
         sha = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
@@ -239,10 +231,10 @@ def _do_missing(
         _work_off(job, todo, process, done, note)
         again = [row for row in todo if done.rows[row.id].status in job.retry]
         _work_off(job, again, process, done, note)
-    except (KeyboardInterrupt, _Terminated) as stop:
+    except (KeyboardInterrupt, Terminated):
         finished = sum(_has_result(job, row, done) for row in inputs)
         print(f"stopped; {finished} finished videos of {len(inputs)} are kept")
-        sys.exit(143 if isinstance(stop, _Terminated) else 130)
+        raise
     finally:
         done.close()
     return [done.rows[row.id] if row.ok else _passed_on(row) for row in inputs]
@@ -300,39 +292,4 @@ def _work_off(
                 raise AssertionError(f"{job.stage} changed the key of {result.id}")
             done.append(result)
             progress.count(result)
-            _leave_if_abandoned()
-
-
-def _leave_if_abandoned() -> None:
-    """Stop when the Snakemake that started the job has died.
-
-    It would never record with which params the manifest was made, and a later change of
-    them would go unseen. The next run takes over where the journal ends.
-    """
-    parent = os.environ.get(PARENT)
-    try:
-        if parent:
-            os.kill(int(parent), 0)
-    except (ProcessLookupError, PermissionError):  # or its number is somebody else's
-        sys.exit("stopped: the snakemake that started this job is gone")
-
-
-class _Terminated(BaseException):
-    """SIGTERM arrived: a time limit, a preemption or a user's kill."""
-
-
-@contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
-    def terminate(*_):
-        # Python drops what is raised in a finaliser: it comes again until it is heard.
-        signal.setitimer(signal.ITIMER_REAL, SECONDS_UNHEARD)
-        raise _Terminated
-
-    heeded = (signal.SIGTERM, signal.SIGALRM)
-    before = [signal.signal(number, terminate) for number in heeded]
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        for number, handler in zip(heeded, before, strict=True):
-            signal.signal(number, handler)
+            leave_if_abandoned()
