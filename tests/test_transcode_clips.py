@@ -210,6 +210,14 @@ def test_a_program_ended_by_a_signal_is_not_the_videos_fault_for_ever():
     assert caught.value.reason == "killed"
 
 
+@pytest.mark.parametrize("name", ["short.mpg", "short.ts"])
+def test_a_handful_of_frames_has_a_rate(tmp_path, name):
+    picture = "testsrc=size=64x64:rate=25:duration=0.08"
+    ffmpeg("-f", "lavfi", "-i", picture, "-c:v", "mpeg2video", tmp_path / name)
+    row = transcode(tmp_path / name, tmp_path, ORIGINAL)
+    assert (row.fps, row.duration) == (25, row.frames / 25)
+
+
 @pytest.fixture
 def images(tmp_path, stairs) -> Path:
     """The frames of the stairs as a folder, under a name that globs and formats."""

@@ -79,10 +79,13 @@ def probe(path: Path, decode: bool = False) -> Video:
         raise Failure("corrupt", complaint(result.stderr, path))
     stream, container = answer["streams"][0], answer["format"]
     declared = stream.get("nb_read_frames" if decode else "nb_frames")
+    fps = ratio(stream.get("avg_frame_rate", "0/0"))
+    if math.isnan(fps):  # not told of a handful of frames: what fits their times
+        fps = ratio(stream.get("r_frame_rate", "0/0"))
     return Video(
         int(stream["width"]),
         int(stream["height"]),
-        ratio(stream.get("avg_frame_rate", "0/0")),
+        fps,
         float(stream.get("duration", container.get("duration", "nan"))),
         int(declared) if declared else None,
     )
