@@ -251,6 +251,13 @@ def test_videos_may_be_where_the_annotations_say(tmp_path, source):
     assert len(tables_with_it) == 1, "one download must be in one shard"
 
 
+@pytest.mark.parametrize("name", ["a\0b.mp4", f"{'b' * 300}.mp4", "no/such.mp4"])
+def test_a_path_that_no_file_can_have_is_a_row(tmp_path, name):
+    table = annotate(tmp_path, json.dumps([{"path": name}]), "a.json")
+    (entry,) = build(tmp_path / "i", None, table).values()
+    assert entry.row.status in ("missing", "bad_name")
+
+
 def kinetics(tmp_path: Path) -> list[str]:
     text = "label,youtube_id,time_start,time_end,split\n"
     for split, count in (("train", 6), ("val", 3)):

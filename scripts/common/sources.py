@@ -1,6 +1,7 @@
 """What a source has: files of a folder or of archives, or addresses, found by name."""
 
 import os
+import stat
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -51,9 +52,12 @@ def folder_state(root: Path) -> str:
 
 def source_row(name: str, path: Path) -> Row:
     """Return the row of a source file; its key follows size and time of change."""
-    if not path.is_file():
-        return Row(name, "missing", f"{path} is a link to nothing, or no plain file")
-    status = path.stat()
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as error:  # also of what no file can be called
+        return Row(name).failed("missing", str(error))
+    if not stat.S_ISREG(status.st_mode):
+        return Row(name, "missing", f"{path} is no plain file")
     key = fingerprint(bytes=status.st_size, mtime=status.st_mtime_ns)
     return Row(name, path=str(path), bytes=status.st_size, key=key)
 
