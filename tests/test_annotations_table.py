@@ -248,6 +248,7 @@ def test_a_table_is_read_while_it_is_iterated_over(tmp_path):
             "line 2: 'path' is empty",
         ),
         ("a.jsonl", '{"path": "a"}\n', {"id": "name"}, "'name' .* `columns: id`"),
+        ("a.json", '[{"path": "a\\ud83d"}]', {}, r"a.json: '\\ud83d' is half a char"),
         ("a.jsonl", '{"path": "a"}\n{"path', {}, "line 2: column 2: Unterm"),
         ("a.parquet", "no", {}, "a.parquet is no Parquet file"),
         ("a.parquet", parquet([{"b": 1}]), {}, r"no column 'path' \(it has: b\)"),
@@ -312,6 +313,12 @@ def test_events_have_labels_of_their_own_and_their_video_all_of_them(tmp_path):
 def test_events_that_cannot_be_are_named(tmp_path, text, message):
     with pytest.raises(AnnotationError, match=message):
         read(save(tmp_path, "a.csv", text))
+
+
+def test_characters_may_be_escaped_in_two_halves(tmp_path):
+    text = r'[{"path": "\ud83d\ude00.mp4"}]'
+    (video,) = read(save(tmp_path, "a.json", text))
+    assert video.name == "😀.mp4"
 
 
 def test_a_column_without_a_name_is_nobodys(tmp_path):

@@ -141,7 +141,8 @@ def parse_json(text: str, place: str):
         place: where it stands, for errors.
 
     Raises:
-        AnnotationError: it is no JSON, or a key stands twice in one mapping.
+        AnnotationError: it is no JSON, a key stands twice in one mapping, or a text is
+            no Unicode.
     """
 
     def unique(pairs: list[tuple]) -> dict:
@@ -153,7 +154,16 @@ def parse_json(text: str, place: str):
         return mapping
 
     try:
-        return json.loads(text, object_pairs_hook=unique)
+        value = json.loads(text, object_pairs_hook=unique)
+        # Escapes can name halves of characters, which no file can hold.
+        if "\\ud" in text.lower():
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start])[1:-1]
+        raise AnnotationError(
+            f"{place}: '{half}' is half a character; write the whole one"
+        ) from None
     except json.JSONDecodeError as error:
         row = f"line {error.lineno}, " if "\n" in text else ""
         hint = "; JSON Lines are named .jsonl" if "Extra data" in error.msg else ""
