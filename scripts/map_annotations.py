@@ -37,7 +37,7 @@ def position(seconds: float, spans: np.ndarray) -> float:
     """Return where a time is on the axis of the features, 0 to T.
 
     Args:
-        seconds: of the original video.
+        seconds: the time.
         spans: (T, 2), begin and end of each window in seconds, in order.
     """
     knots = np.append(spans[:, 0], spans[-1, 1])
@@ -62,7 +62,8 @@ def mapped(event: Event, row: Row, spans: np.ndarray | None) -> dict:
     """Return what the output says of an event.
 
     Args:
-        event: without `start` it begins with the video, without `end` it lasts.
+        event: seconds of the video, which may be a segment of the original one, as
+            the windows are; without `start` it begins with it, without `end` it lasts.
         row: the video in the table of the features.
         spans: the windows, None where the video has no features.
     """
@@ -71,13 +72,14 @@ def mapped(event: Event, row: Row, spans: np.ndarray | None) -> dict:
     if spans is None:
         nowhere = dict.fromkeys(("first", "last", *PLACES))
         return told | nowhere | {"status": row.status}
+    spans = spans - (row.start or 0.0)
     windows, last = len(spans), float(spans[-1, 1])
     start = event.start or 0.0
     end = last if event.end is None else event.end
     first, final = touched(start, end, spans) or (None, None)
     shares = (
-        min(max(share(t, windows, row.fps, row.frames), 0.0), float(windows))
-        for t in (start - (row.start or 0), end - (row.start or 0))
+        min(max(share(time, windows, row.fps, row.frames), 0.0), float(windows))
+        for time in (start, end)
     )
     places = (position(start, spans), position(end, spans), *shares)
     told |= {"windows": windows, "first": first, "last": final}

@@ -71,6 +71,13 @@ def test_events_without_times_last_from_end_to_end():
     assert (row["feature_start"], row["feature_end"]) == (0, 4)
 
 
+def test_events_of_a_segment_count_from_its_beginning():
+    event = Event(1.0, 4.5)
+    segment = Row("v", start=60.0, end=68.0, fps=10.0, frames=80)
+    whole = Row("v", fps=10.0, frames=80)
+    assert mapped(event, segment, spans(4) + 60) == mapped(event, whole, spans(4))
+
+
 def test_what_the_windows_do_not_reach_is_said():
     row = row_of(Event(9.0, 12.0))
     assert (row["first"], row["last"], row["status"]) == (None, None, "outside")

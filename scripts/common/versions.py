@@ -16,7 +16,7 @@ VERSIONS = {
     "fetch_checkpoint": 1,
     "extract_features": 3,
     "train_model": 1,
-    "map_annotations": 1,
+    "map_annotations": 2,
     "aggregate_features": 2,
     "join_streams": 1,
     "score_videos": 1,
