@@ -30,6 +30,7 @@ import models
 from scripts.common import cli, files
 from scripts.common.engine import devices, features
 from scripts.common.ids import fingerprint
+from scripts.common.journal import locked
 from scripts.common.lists import ListError
 from scripts.common.training.videos import TrainingError, select
 from scripts.write_splits import read_dataset
@@ -166,11 +167,13 @@ def main(argv: list[str] | None = None) -> None:
     add("--devices", type=int, default=1, help="GPUs; without one, processes")
     add("--threads", type=int, default=os.cpu_count(), help="default: all cores")
     arguments = parser.parse_args(argv)
-    files.remove_leftovers(arguments.folder)
+    folder = arguments.folder
     try:
-        if "LOCAL_RANK" in os.environ:  # started by the first process, which holds them
+        if "LOCAL_RANK" in os.environ:  # started by the first process, which holds all
             train(arguments, gpu=bool(devices.visible()))
-        else:
+            return
+        with locked(folder.with_name(f"{folder.name}.lock")):
+            files.remove_leftovers(folder)
             with devices.own_gpus(arguments.devices) as held:
                 train(arguments, gpu=bool(held))
     # What a person can get wrong; anything else is a bug and shows itself.

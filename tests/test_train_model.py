@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 
 import models
 from scripts import build_index, train_model
-from scripts.common import index
+from scripts.common import index, interruptions, journal
 from scripts.common.annotations.base import Event
 from tests.actions import actions_config, index_actions, make_actions
 from tests.projects import Project
@@ -72,6 +73,28 @@ def test_a_killed_training_goes_on_to_the_same_curve(few, tmp_path):
     }
     assert "Warning" not in (war / "log.txt").read_text()
     assert list((war / "logs").glob("events.out.tfevents.*"))
+
+
+def test_a_training_stops_where_its_snakemake_died_and_the_next_one_waits_for_it(
+    few, tmp_path, monkeypatch
+):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    arguments = command(few, tmp_path / "run", training(TSN, epochs=2))
+    with monkeypatch.context() as patch:
+        patch.setenv(interruptions.PARENT, str(gone.pid))
+        assert start(arguments).wait() == 1
+    log = tmp_path / "run" / "log.txt"
+    assert "the snakemake that started this job is gone" in log.read_text()
+    with journal.locked(tmp_path / "run.lock"):
+        second = start(arguments)
+        until = time.monotonic() + 240
+        while "waiting for process" not in log.read_text():
+            assert time.monotonic() < until
+            assert second.poll() is None
+            time.sleep(0.05)
+    assert second.wait() == 0
+    assert "going on in epoch 2" in log.read_text()
 
 
 def test_two_processes_learn_what_one_does(few, tmp_path):

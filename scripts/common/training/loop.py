@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 import models
 from scripts.common import files
+from scripts.common.interruptions import leave_if_abandoned
 from scripts.common.training import curves, tuning
 from scripts.common.training.batches import Loader, Plan, loaded
 from scripts.common.training.losses import Metrics, loss_of, scores
@@ -135,6 +136,7 @@ def train(run: Run, fabric: Fabric) -> Progress:
                 saved.write(progress, **parts)
                 curves.write_table(run.folder / "curves.tsv", progress.rows)
                 log.epoch(row, options["epochs"], len(steps) * plan.batch_size)
+            leave_if_abandoned()
     return progress
 
 
