@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from scripts import unpack_archive
 from scripts.common import tables
 from scripts.common.archives import ArchiveError, Content, Member, Plan, Source
-from scripts.common.archives.unpacking import unpack_member
+from scripts.common.archives.writing import unpack_member
 from scripts.common.tables import Failure, Row
 from tests.rar_writer import Entry, rar4, rar5
 from tests.unpacking import (

@@ -1,15 +1,13 @@
 """Mistakes that no schema can tell: names that refer to nothing, keys that clash."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import models
 from models.cards import imagenet
-from scripts.common import originals
+from scripts.common.config.datasets import mistakes_in_datasets
 from scripts.common.config.needs import listed_frames, parameters_of
-from scripts.common.config.schema import suggestion
+from scripts.common.config.schema import unless_known
 from scripts.common.flow.kinds import mismatch
-from scripts.common.tables import REASONS
 
 # Formats of lists that name folders of frames, and nothing else.
 OF_FRAMES = frozenset({"tsn", "mmaction2_rawframes", "3d_resnets"})
@@ -29,13 +27,7 @@ def mistakes(config: dict) -> Iterator[str]:
         own = parameters_of(entry["algorithm"])
         for other in sorted({"tvl1", "farneback", "raft"} & entry.keys() - {own}):
             yield f"flow.{name}.{other}: the algorithm is '{entry['algorithm']}'"
-    for name, dataset in config["datasets"].items():
-        for reason in dataset["retry"]:
-            yield from _unless_known(
-                f"datasets.{name}.retry", reason, list(REASONS), "a reason"
-            )
-        yield from _mistakes_in_source(f"datasets.{name}", dataset)
-        yield from _mistakes_in_splits(f"datasets.{name}.splits", dataset["splits"])
+    yield from mistakes_in_datasets(config["datasets"])
     for section in ("evaluations", "probes"):
         for name, entry in config[section].items():
             yield from _mistakes_in_judging(f"{section}.{name}", entry, config)
@@ -44,10 +36,9 @@ def mistakes(config: dict) -> Iterator[str]:
     for name, entry in config["probes"].items():
         model = config["models"].get(entry["model"])
         kept = {"features", *(model["features"] if model else [entry["feature"]])}
-        yield from _unless_known(
+        yield from unless_known(
             f"probes.{name}.feature", entry["feature"], sorted(kept), "stored of it"
         )
-    yield from _different_originals(config["datasets"])
 
 
 def _mistakes_in_evaluation(place: str, entry: dict, config: dict) -> Iterator[str]:
@@ -72,31 +63,25 @@ def _mistakes_in_judging(place: str, entry: dict, config: dict) -> Iterator[str]
     known, kind = list(config["models"]), "an entry of `models`"
     if place.startswith("evaluations"):
         known, kind = [*known, *config["trainings"]], f"{kind} or `trainings`"
-    yield from _unless_known(f"{place}.model", entry["model"], known, kind)
+    yield from unless_known(f"{place}.model", entry["model"], known, kind)
     yield from _mistakes_in_choice(place, entry, config)
 
 
 def _mistakes_in_choice(place: str, entry: dict, config: dict) -> Iterator[str]:
     """Yield chosen datasets, or sets of their splits, that are not there."""
     for name in entry["datasets"] or []:
-        yield from _unless_known(
+        yield from unless_known(
             f"{place}.datasets", name, list(config["datasets"]), "a dataset"
         )
     for name in entry["datasets"] or config["datasets"]:
         dataset = config["datasets"].get(name)
         if dataset and entry["splits"]:
-            yield from _unless_known(
+            yield from unless_known(
                 f"{place}.splits",
                 entry["splits"],
                 list(dataset["splits"]),
                 f"a set of splits of '{name}'",
             )
-
-
-def _unless_known(place: str, value: str, known: list[str], kind: str) -> Iterator[str]:
-    if value not in known:
-        near = suggestion(value, known) or f" (there are: {', '.join(known)})"
-        yield f"{place}: '{value}' is not {kind}{near}"
 
 
 def _mistakes_in_encodings(config: dict) -> Iterator[str]:
@@ -109,7 +94,7 @@ def _mistakes_in_encodings(config: dict) -> Iterator[str]:
         *(("frames.encodings", name) for name in config["frames"]["encodings"]),
     ]
     for place, encoding in named:
-        yield from _unless_known(
+        yield from unless_known(
             place, encoding, list(config["encodings"]), "an encoding"
         )
 
@@ -134,7 +119,7 @@ def _mistakes_in_model(place: str, entry: dict, flow: dict) -> Iterator[str]:
         return
     card = models.card(entry["model"])
     for feature in entry["features"]:
-        yield from _unless_known(
+        yield from unless_known(
             f"{place}.features", feature, list(card.features), "a feature of it"
         )
     stack = entry["stack"]
@@ -155,7 +140,7 @@ def _mistakes_in_flow(
     if name is None:
         yield f"{place}: {entry['model']} takes flow; give `flow`, a name under `flow`"
     elif name not in flow:
-        yield from _unless_known(f"{place}.flow", name, list(flow), "under `flow`")
+        yield from unless_known(f"{place}.flow", name, list(flow), "under `flow`")
     else:
         made = flow[name]
         wrong = mismatch(card, made["algorithm"], made["bound"])
@@ -185,7 +170,7 @@ def _mistakes_in_streams(streams: dict, entries: dict) -> Iterator[str]:
         if name in entries:
             yield f"streams.{name}: a model has this name; give another"
         for model in joined:
-            yield from _unless_known(
+            yield from unless_known(
                 f"streams.{name}", model, list(entries), "under `models`"
             )
         known = [model for model in joined if model in entries]
@@ -242,66 +227,3 @@ def _mistakes_in_training(place: str, entry: dict, config: dict) -> Iterator[str
         )
     if entry["scale"][0] > entry["scale"][1]:
         yield f"{place}.scale: the least comes first"
-
-
-def _mistakes_in_source(place: str, dataset: dict) -> Iterator[str]:
-    annotations = dataset["annotations"]
-    if dataset["source"] == "annotations":
-        if not annotations:
-            yield f"{place}: with `source: annotations` there must be `annotations`"
-        return
-    if not dataset["keep_originals"]:
-        yield (
-            f"{place}.keep_originals: only what is downloaded video by video can be"
-            " dropped (`source: annotations`); archives may be deleted by hand once"
-            " they are unpacked"
-        )
-    archives = originals.archives(originals.archive_entries(dataset))
-    for twin in _twins(archive.name for archive in archives):
-        yield f"{place}.source.archives: two files are named '{twin}'; give groups"
-    if (
-        annotations
-        and annotations["format"] == "table"
-        and len(annotations["files"]) > 1
-    ):
-        yield f"{place}.annotations.files: a table is one file; name its `format`"
-
-
-def _twins(names: Iterable[str]) -> list[str]:
-    return sorted(name for name, count in Counter(names).items() if count > 1)
-
-
-def _mistakes_in_splits(place: str, splits: dict) -> Iterator[str]:
-    for name, entry in splits.items():
-        if isinstance(entry, str):
-            continue
-        if "base" not in entry:
-            if not {"train", "val", "test"} & set(entry):
-                yield f"{place}.{name}: give 'train', 'val' or 'test', or 'base'"
-            elif entry.keys() & {"validation"}:
-                yield f"{place}.{name}: 'validation' needs 'base', the set it changes"
-            continue
-        seen, base = {name}, entry["base"]
-        while base in splits and base not in seen:
-            seen.add(base)
-            base = splits[base].get("base") if isinstance(splits[base], dict) else None
-        if base in seen:
-            yield f"{place}.{name}.base: '{base}' comes back to itself"
-        elif base is not None:
-            yield from _unless_known(
-                f"{place}.{name}.base", base, list(splits), "a set of splits"
-            )
-
-
-def _different_originals(datasets: dict) -> Iterator[str]:
-    """Yield names under which datasets that share their originals mean two files."""
-    known: dict[tuple[str, str], tuple[str, object]] = {}
-    for name, dataset in datasets.items():
-        for original in originals.of_dataset(dataset):
-            place = (dataset["originals"], original.name)
-            owner, other = known.setdefault(place, (name, original))
-            if owner != name and other != original:
-                yield (
-                    f"datasets.{name}.originals: '{owner}' keeps another"
-                    f" '{original.name}' in '{place[0]}'"
-                )

@@ -2,6 +2,7 @@
 
 import copy
 import difflib
+from collections.abc import Iterator
 from pathlib import Path
 
 import jsonschema
@@ -53,6 +54,20 @@ def suggestion(word: str, known: list[str]) -> str:
     """Return `; did you mean 'x'?`, or nothing where no known word is near."""
     near = difflib.get_close_matches(word, known, n=1)
     return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def unless_known(place: str, value: str, known: list[str], kind: str) -> Iterator[str]:
+    """Yield a line for a value that is none of those known, with the nearest of them.
+
+    Args:
+        place: where it stands in the config.
+        value: a name.
+        known: the names that can stand there.
+        kind: what they are, such as "an encoding".
+    """
+    if value not in known:
+        near = suggestion(value, known) or f" (there are: {', '.join(known)})"
+        yield f"{place}: '{value}' is not {kind}{near}"
 
 
 def _place(path) -> str:
