@@ -8,13 +8,13 @@ For a shard of a dataset (what the workflow runs):
 
 For a few videos at a prompt:
     python -m scripts.extract_features --model s3d_k400 --show-pred a.mp4 b.mkv
+    python -m scripts.extract_features --model s3d_k400 folder paths.txt
     python -m scripts.extract_features --model i3d_flow_k400 --flow tvl1 a.mp4
 writes s3d_k400.h5 (see --output) and prints the most likely classes of each window.
 """
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -28,18 +28,20 @@ from scripts.common.engine import features
 from scripts.common.engine.arguments import (
     add_engine_arguments,
     add_flow_arguments,
+    add_model_arguments,
+    add_window_arguments,
     batch_size,
     fps,
-    stack,
 )
 from scripts.common.engine.feature_shards import Shard, extract_shard
 from scripts.common.engine.features import Model
 from scripts.common.engine.parts import VideoWriter
 from scripts.common.engine.stopwatch import Stopwatch
-from scripts.common.engine.windows import TAILS, Unsuited
+from scripts.common.engine.windows import Unsuited
 from scripts.common.flow import making
 from scripts.common.flow.kinds import mismatch
 from scripts.common.ids import SlugTooLong
+from scripts.common.sources import typed
 from scripts.common.tables import Failure, Row
 from scripts.fetch_checkpoint import ticket
 
@@ -73,7 +75,7 @@ def extract_videos(arguments: argparse.Namespace) -> int:
     output = arguments.output or Path(f"{name}.h5")
     if output.exists():
         store.provenance(output)  # refuses to replace a file that is not ours
-    rows = named(list(dict.fromkeys(arguments.videos)))
+    rows = named(list(dict.fromkeys(typed(arguments.videos))))
     weights = ticket(name, arguments.checkpoint, arguments.cache)
     card = models.card(name)
     flow, flow_file = flow_asked(card, arguments)
@@ -182,22 +184,13 @@ def parser() -> argparse.ArgumentParser:
         " [--retry --threads --batch-size --compile].",
     )
     result.add_argument(
-        "videos", type=Path, nargs="+", metavar="VIDEO", help="any video file"
-    )
-    result.add_argument(
-        "--model", required=True, help="name in the zoo; `python -m models` lists them"
-    )
-    result.add_argument(
-        "--checkpoint",
-        default="published",
-        help="`published` (default; downloaded once), `random`, or a file",
-    )
-    result.add_argument(
-        "--cache",
+        "videos",
         type=Path,
-        default=Path("resources/checkpoints"),
-        help="where downloaded weights are kept (default: %(default)s)",
+        nargs="+",
+        metavar="VIDEO",
+        help="any video file, a folder of videos, or a .txt file with one path a line",
     )
+    add_model_arguments(result)
     result.add_argument(
         "--output", type=Path, help="HDF5 file to write (default: MODEL.h5)"
     )
@@ -211,12 +204,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME,…",
         help="further tensors to store; `python -m models NAME` shows them",
     )
-    result.add_argument(
-        "--stack",
-        type=stack,
-        metavar="N",
-        help="frames in a window, or `video`: all of it (default: the model's own)",
-    )
+    add_window_arguments(result, tail="drop")
     result.add_argument(
         "--flow",
         choices=making.ALGORITHMS,
@@ -234,24 +222,12 @@ def parser() -> argparse.ArgumentParser:
         help="frames per second to take: `model` (default), `source` (the video's own),"
         " or a number",
     )
-    for name, meaning in (
-        ("--stride", "from one frame of a window to the next (default: the model's)"),
-        ("--step", "frames from one window's start to the next's (default: a window)"),
-    ):
-        result.add_argument(name, type=int, metavar="N", help=meaning)
     result.add_argument(
         "--first",
         type=int,
         default=0,
         metavar="N",
         help="frame with which windows begin (default: 0; of flow, 1)",
-    )
-    result.add_argument(
-        "--tail",
-        choices=TAILS,
-        default="drop",
-        help="frames behind the last full window: drop them (default), pad a window of"
-        " them, or add a last window, aligned with the end",
     )
     result.add_argument(
         "--precision",
@@ -266,9 +242,6 @@ def parser() -> argparse.ArgumentParser:
         help="`gpu` decodes with NVDEC, whose colours differ a little (default: cpu)",
     )
     add_engine_arguments(result)
-    result.add_argument(
-        "--threads", type=int, default=os.cpu_count(), help="default: all cores"
-    )
     return result
 
 

@@ -11,7 +11,6 @@ window written into it. `--checkpoint` takes what `train_model` has written, too
 """
 
 import argparse
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +20,11 @@ import numpy as np
 import models
 from scripts.common import cli, files
 from scripts.common.engine import features
-from scripts.common.engine.arguments import stack
+from scripts.common.engine.arguments import add_model_arguments, add_window_arguments
 from scripts.common.engine.features import Model
 from scripts.common.engine.parts import joined
 from scripts.common.engine.stopwatch import Stopwatch
-from scripts.common.engine.windows import TAILS, Unsuited
+from scripts.common.engine.windows import Unsuited
 from scripts.common.judging import captions, charts
 from scripts.common.tables import Failure, Row
 from scripts.fetch_checkpoint import ticket
@@ -171,25 +170,10 @@ def main(argv: list[str] | None = None) -> None:
     parser = cli.command("infer", __doc__)
     add = parser.add_argument
     add("video", type=Path, help="any video file")
-    add("--model", required=True, help="name in the zoo; `python -m models` lists them")
-    add(
-        "--checkpoint",
-        default="published",
-        help="`published` (default; downloaded once), `random`, or a file",
-    )
+    add_model_arguments(parser)
     add("--output", type=output, help="picture or video to write")
     add("--top", type=int, default=5, help="classes to show (default: 5)")
-    add("--stack", type=stack, help="frames in a window (default: the model's)")
-    add("--stride", type=int, help="from frame to frame (default: the model's)")
-    add("--step", type=int, help="frames from window to window (default: a window)")
-    add("--tail", choices=TAILS, default="last", help="(default: last)")
-    add(
-        "--cache",
-        type=Path,
-        default=Path("resources/checkpoints"),
-        help="where downloaded weights are kept (default: %(default)s)",
-    )
-    add("--threads", type=int, default=os.cpu_count(), help="default: all cores")
+    add_window_arguments(parser, tail="last")
     try:
         run(parser.parse_args(argv))
     except USERS_MISTAKES as error:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from scripts import aggregate_features, extract_features
-from scripts.common import store, tables
+from scripts.common import sources, store, tables
 from scripts.common.engine import decoding, outputs
 from scripts.common.engine.feature_shards import ShardStore
 from scripts.common.engine.parts import Part
@@ -78,6 +78,8 @@ def test_videos_at_a_prompt(videos, tmp_path):
     [
         (["--model", "s3dd_k400"], "did you mean 's3d_k400'?"),
         (["--model", MODEL, "--checkpoint", "no.pt"], "there is no checkpoint no.pt"),
+        (["--model", MODEL, "gone.mp4"], "error: there is no video gone.mp4"),
+        (["--model", MODEL, "empty"], "error: there is no video in the folder empty"),
         (
             ["--model", MODEL, "--checkpoint", "random", "--output", "mine.txt"],
             "mine.txt is no HDF5 file",
@@ -86,10 +88,21 @@ def test_videos_at_a_prompt(videos, tmp_path):
 )
 def test_a_mistake_at_a_prompt_is_one_line(videos, tmp_path, arguments, message):
     (tmp_path / "mine.txt").write_text("precious")
+    (tmp_path / "empty").mkdir()
     output = prompt(tmp_path, *arguments, videos / "a.mp4", status=1)
     assert message in output
     assert "Traceback" not in output
     assert (tmp_path / "mine.txt").read_text() == "precious"
+
+
+def test_folders_and_lists_of_paths_stand_for_their_videos(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("in").mkdir()
+    for name in ("in/a.mp4", "in/b.MKV", "in/notes.doc", "c d.webm"):
+        Path(name).write_text("")
+    Path("paths.txt").write_text("c d.webm\n\nin\n")
+    found = sources.typed([Path("paths.txt")])
+    assert list(map(str, found)) == ["c d.webm", "in/a.mp4", "in/b.MKV"]
 
 
 def test_files_of_one_name_are_told_apart_by_their_paths():

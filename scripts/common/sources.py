@@ -92,6 +92,30 @@ def is_video(row: Row) -> bool:
     return row.fps is not None or _suffix(row.id) in VIDEO_SUFFIXES
 
 
+def typed(paths: Iterable[Path]) -> Iterator[Path]:
+    """Yield the videos that the paths of a command line stand for.
+
+    A folder is every video below it, known by its suffix; a .txt file has one path a
+    line, from the working directory.
+
+    Raises:
+        FileNotFoundError: a path leads to nothing, or a folder has no video.
+    """
+    for path in paths:
+        if path.is_dir():
+            found = [Path(row.path) for row in videos(walk_folder(path))]
+            if not found:
+                raise FileNotFoundError(f"there is no video in the folder {path}")
+            yield from found
+        elif not path.is_file():
+            raise FileNotFoundError(f"there is no video {path}")
+        elif path.suffix == ".txt":
+            lines = path.read_text().splitlines()
+            yield from typed(Path(line.strip()) for line in lines if line.strip())
+        else:
+            yield path
+
+
 class Source:
     """Finds the files of a source by the ends of their paths.
 

@@ -1,9 +1,11 @@
 """Arguments of the scripts that run a network: how they are typed, what they say."""
 
 import argparse
+import os
 from pathlib import Path
 
 from scripts.common.engine.features import WHOLE
+from scripts.common.engine.windows import TAILS
 
 
 def stack(text: str) -> int | str:
@@ -19,6 +21,53 @@ def fps(text: str) -> float | str:
 def batch_size(text: str) -> int | None:
     """Return the batch size that is typed: a number, or None for `auto`."""
     return None if text == "auto" else int(text)
+
+
+def add_model_arguments(to: argparse.ArgumentParser) -> None:
+    """Add the arguments that name a model, its weights and the cores it may take."""
+    to.add_argument(
+        "--model", required=True, help="name in the zoo; `python -m models` lists them"
+    )
+    to.add_argument(
+        "--checkpoint",
+        default="published",
+        help="`published` (default; downloaded once), `random`, or a file",
+    )
+    to.add_argument(
+        "--cache",
+        type=Path,
+        default=Path("resources/checkpoints"),
+        help="where downloaded weights are kept (default: %(default)s)",
+    )
+    to.add_argument(
+        "--threads",
+        type=int,
+        default=os.cpu_count(),
+        metavar="N",
+        help="default: all cores",
+    )
+
+
+def add_window_arguments(to: argparse.ArgumentParser, tail: str) -> None:
+    """Add the arguments that say which windows a model sees; `tail` is the default."""
+    to.add_argument(
+        "--stack",
+        type=stack,
+        metavar="N",
+        help="frames in a window, or `video`: all of it (default: the model's own)",
+    )
+    for name, meaning in (
+        ("--stride", "from one frame of a window to the next (default: the model's)"),
+        ("--step", "frames from one window's start to the next's (default: a window)"),
+    ):
+        to.add_argument(name, type=int, metavar="N", help=meaning)
+    to.add_argument(
+        "--tail",
+        choices=TAILS,
+        default=tail,
+        help="frames behind the last full window: drop them, pad a window of them, or"
+        " add a last window, aligned with the end (default: %(default)s)",
+    )
 
 
 def add_engine_arguments(to: argparse.ArgumentParser) -> None:

@@ -6,14 +6,19 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from scripts.common.report.pictures import STYLE, drawable
+from scripts.common.report.pictures import ACCENT, STYLE, drawable
 
 # More names than this are no longer legible beside a picture.
 MOST_NAMES = 60
 # As many colours can be told apart.
 MOST_COLOURS = 20
+# From nothing to all, light to dark.
+SHARE = LinearSegmentedColormap.from_list(
+    "share", ["#f6f8f8", "#b5d5d7", ACCENT, "#123f47"]
+)
 
 
 def confusion(counts: np.ndarray, classes: Sequence[str], title: str) -> Figure:
@@ -34,7 +39,7 @@ def confusion(counts: np.ndarray, classes: Sequence[str], title: str) -> Figure:
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(side + 1, side), dpi=150, layout="constrained")
         axes = figure.add_subplot()
-        shown = axes.imshow(counts / totals, cmap="Blues", vmin=0, vmax=1)
+        shown = axes.imshow(counts / totals, cmap=SHARE, vmin=0, vmax=1)
         if legible:
             axes.set_xticks(range(len(names)), map(drawable, names), rotation=90)
             axes.set_yticks(range(len(classes)), map(drawable, classes))
@@ -65,10 +70,11 @@ def projection(
     strong_and_pale = matplotlib.colormaps["tab20"].colors
     colours = [*strong_and_pale[::2], *strong_and_pale[1::2]]
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(8, 5.5), dpi=150, layout="constrained")
+        figure = Figure(figsize=(6.4, 4.8), dpi=150, layout="constrained")
         axes = figure.add_subplot()
         others = places[~np.isin(names, shown)]
-        style = {"s": 14, "linewidths": 0}
+        # Few points are drawn large, many so that they do not hide each other.
+        style = {"s": float(np.clip(6000 / len(places), 14, 80)), "linewidths": 0}
         if len(others):
             axes.scatter(*others.T, color="#c9d0d4", label="other classes", **style)
         for name, colour in zip(shown, colours, strict=False):
@@ -115,7 +121,7 @@ def over_time(
                 column[:, None],
                 extent=(start, stop, len(names), 0),
                 aspect="auto",
-                cmap="Blues",
+                cmap=SHARE,
                 vmin=0,
                 vmax=1,
             )

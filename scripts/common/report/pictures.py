@@ -36,6 +36,8 @@ STYLE = {
 # A still fits into this box; a strip is so many stills.
 STILL = (216, 144)
 STILLS = 5
+# A histogram has room for so many bars at least.
+FEWEST_BARS = 7
 
 
 def histogram(
@@ -64,11 +66,15 @@ def histogram(
         axes.bar(edges[:-1] + gap / 2, heights, np.diff(edges) - gap, align="edge")
         for bar in axes.patches:
             bar.set_facecolor(ACCENT)
+        if len(heights) < FEWEST_BARS:  # one bar is not to fill the picture
+            spare = (FEWEST_BARS - len(heights)) / 2 * (edges[1] - edges[0])
+            axes.set_xlim(max(0, edges[0] - spare), edges[-1] + spare)
         axes.set_xlabel(label)
         axes.set_ylabel("videos")
         axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-        axes.xaxis.set_major_locator(MaxNLocator(7, integer=whole))
+        ticks = {"integer": True, "min_n_ticks": 1} if whole else {}
+        axes.xaxis.set_major_locator(MaxNLocator(7, **ticks))
         axes.tick_params(length=0)
         axes.grid(axis="y", color="#e8ecee")
         axes.set_axisbelow(True)
