@@ -32,9 +32,9 @@ from scripts.common.versions import VERSIONS
 logging.raiseExceptions = False
 
 # Scripts run as `python -m scripts.<rule>` from any working directory, and know which
-# process to outlive in vain.
+# process to outlive in vain. The working directory may have `models` of its own.
 shell.prefix(
-    "set -euo pipefail; export REELSET_SNAKEMAKE=$PPID"
+    "set -euo pipefail; export REELSET_SNAKEMAKE=$PPID PYTHONSAFEPATH=1"
     f" PYTHONPATH={quote(str(ROOT))}; "
 )
 
@@ -43,7 +43,11 @@ try:
 except ConfigError as error:
     sys.exit(f"error in the configuration:\n{error}")
 
-missing = preflight.missing_folders(CONFIG) + preflight.missing_files(CONFIG)
+missing = [
+    *preflight.missing_folders(CONFIG),
+    *preflight.missing_files(CONFIG),
+    *preflight.missing_weights(CONFIG),
+]
 # On a cluster the nodes have the programs, and not this machine.
 if workflow.local_exec:
     with_conda = bool(workflow.deployment_settings.deployment_method)

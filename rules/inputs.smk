@@ -109,7 +109,7 @@ def flow_checkpoint_file(wildcards):
 def own_file(entry):
     """Return the file that `checkpoint` names, where it names one."""
     weights = entry["checkpoint"]
-    return [] if weights in ("published", "random", "imagenet") else weights
+    return [] if weights in preflight.NO_FILES else weights
 
 
 def clips_read(wildcards):

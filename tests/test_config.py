@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 import yaml
 
+from scripts.common import preflight
 from scripts.common.config import ConfigError, resolve
 from scripts.common.config.__main__ import reference
 from scripts.common.config.names import OF_FRAMES
@@ -154,8 +157,31 @@ def test_what_is_given_wins_over_the_default_and_the_rest_is_filled_in():
             " (there are: default)",
         ),
         (
+            {"models": ["s3d_k400"]},
+            "models: this is a list, and should be a mapping (`key: value`)",
+        ),
+        (
+            {"models": {"s3d_k400": None}},
+            "models.s3d_k400: nothing stands here, and it should be a mapping"
+            " (`key: value`); is what belongs to it indented?",
+        ),
+        (
+            yaml.safe_load(
+                "trainings: {one: {model: s3d_k400, optimizer: {lr: 1e-4}}}"
+            ),
+            "trainings.one.optimizer.lr: '1e-4' is text; write 0.0001",
+        ),
+        (
+            {"models": {3: {"model": "s3d_k400"}}},
+            "models: the name 3 is not text; put it in quotes",
+        ),
+        (
+            {"models": {"i3d_flow_k400": {"flow": "tvl1"}}},
+            "models.i3d_flow_k400.flow: 'tvl1' is not under `flow` (there is none)",
+        ),
+        (
             {"encodings": {"original": {"fps": 25}}},
-            "encodings.original.fps: 25 is not a value of type null",
+            "encodings.original.fps: 25 is not null",
         ),
     ],
 )
@@ -181,8 +207,8 @@ def test_a_mistake_gets_one_line_with_place_and_remedy(change, expected):
         ),
         (
             {"source": {"folder": "/"}, "splits": {"own": "anotations"}},
-            "datasets.mine.splits.own: 'anotations' is neither 'annotations' nor one of"
-            " train, val, test, base, validation, unused",
+            "datasets.mine.splits.own: 'anotations' is neither 'annotations' nor a"
+            " mapping with some of train, val, test, base, validation, unused",
         ),
     ],
 )
@@ -242,6 +268,36 @@ def test_lists_of_frames_need_frames():
 )
 def test_a_mistake_in_a_recipe_or_a_source_gets_one_line(entries, expected):
     assert mistakes({"datasets": {"mine": entries}})[0] == expected
+
+
+def test_files_that_are_not_there_are_told_before_anything_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.pt").write_text("")
+    models = {
+        name: {"model": "s3d_k400", "checkpoint": checkpoint}
+        for name, checkpoint in (
+            ("mine", "mine.pt"),
+            ("learnt", "results/mine/trainings/one/model.pt"),
+            ("lost", "results/mine/trainings/two/model.pt"),
+            ("gone", "gone.pt"),
+        )
+    }
+    config = minimal(models=models, trainings={"one": {"model": "s3d_k400"}})
+    splits = {"official": {"train": "train.txt"}}
+    config["datasets"]["mine"] = {"source": {"folder": "~/here"}, "splits": splits}
+    config = resolve(config)
+    assert preflight.missing_weights(config) == [
+        "models.lost.checkpoint: there is no file"
+        " 'results/mine/trainings/two/model.pt', and no training makes it",
+        "models.gone.checkpoint: there is no file 'gone.pt'",
+    ]
+    assert preflight.missing_files(config) == [
+        "datasets.mine.splits.official: there is no file 'train.txt'"
+    ]
+    assert preflight.missing_folders(config) == [
+        "datasets.mine.source.folder: there is no folder '~/here'; write it in full,"
+        " without ~"
+    ]
 
 
 def test_a_recipe_is_laid_under_what_is_given():

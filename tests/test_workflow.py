@@ -16,6 +16,9 @@ from tests.projects import ROOT, SNAKEMAKE, Project, make_video
 def demo(tmp_path_factory) -> Project:
     """The embedded default, built in a directory of its own."""
     project = Project(tmp_path_factory.mktemp("demo"))
+    # As in many a project of deep learning; it is not to be taken for ours.
+    (project.folder / "models").mkdir()
+    (project.folder / "models/__init__.py").write_text("raise SystemExit('not ours')")
     project.run()
     return project
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from scripts.common.config.schema import SCHEMA, ConfigError, suggestion
+from scripts.common.config.schema import SCHEMA, ConfigError, known_or_near
 
 RECIPES = SCHEMA.parents[1] / "datasets"
 CLASSES = SCHEMA.parents[1] / "classes"
@@ -30,7 +30,7 @@ def _over_recipe(name: str, dataset):
         return dataset
     known = sorted(path.stem for path in RECIPES.glob("*.yaml"))
     if recipe not in known:
-        near = suggestion(str(recipe), known) or f" (there are: {', '.join(known)})"
+        near = known_or_near(str(recipe), known)
         raise ConfigError(
             f"datasets.{name}.recipe: '{recipe}' is not in config/datasets{near}"
         )

@@ -8,6 +8,15 @@ from pathlib import Path
 import jsonschema
 import yaml
 
+KINDS = {
+    "object": "a mapping (`key: value`)",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "null",
+}
 SCHEMA = Path(__file__).parents[3] / "config" / "schemas" / "config.schema.yaml"
 
 
@@ -47,13 +56,23 @@ def explained(config: dict, schema: dict) -> list[str]:
     """Return a line for each mistake: where, what, and what would be right."""
     errors = jsonschema.Draft202012Validator(schema).iter_errors(config)
     in_order = sorted(errors, key=lambda error: list(map(str, error.path)))
-    return [line for error in in_order for line in _explain(error)]
+    return [
+        *_names_that_are_no_text(config, ()),
+        *(line for error in in_order for line in _explain(error)),
+    ]
 
 
 def suggestion(word: str, known: list[str]) -> str:
     """Return `; did you mean 'x'?`, or nothing where no known word is near."""
     near = difflib.get_close_matches(word, known, n=1)
     return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def known_or_near(word: str, known: list[str]) -> str:
+    """Return a suggestion for a word that is not known, or all that is known."""
+    if near := suggestion(word, known):
+        return near
+    return f" (there are: {', '.join(known)})" if known else " (there is none)"
 
 
 def unless_known(place: str, value: str, known: list[str], kind: str) -> Iterator[str]:
@@ -66,12 +85,45 @@ def unless_known(place: str, value: str, known: list[str], kind: str) -> Iterato
         kind: what they are, such as "an encoding".
     """
     if value not in known:
-        near = suggestion(value, known) or f" (there are: {', '.join(known)})"
-        yield f"{place}: '{value}' is not {kind}{near}"
+        yield f"{place}: '{value}' is not {kind}{known_or_near(value, known)}"
 
 
 def _place(path) -> str:
     return ".".join(map(str, path)) or "configuration"
+
+
+def _names_that_are_no_text(value, path: tuple) -> Iterator[str]:
+    """Yield a line for each key that YAML reads as a number, a date or true."""
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    elif isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                yield f"{_place(path)}: the name {key} is not text; put it in quotes"
+    else:
+        return
+    for key, below in value.items():
+        yield from _names_that_are_no_text(below, (*path, key))
+
+
+def _of_wrong_type(value, kinds: str | list[str]) -> str:
+    """Return what a value of a type that does not belong there should be."""
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    wanted = " or ".join(KINDS[kind] for kind in kinds)
+    if value is None:
+        return (
+            f"nothing stands here, and it should be {wanted};"
+            " is what belongs to it indented?"
+        )
+    if isinstance(value, dict | list):
+        kind = "mapping" if isinstance(value, dict) else "list"
+        return f"this is a {kind}, and should be {wanted}"
+    if isinstance(value, str) and {"integer", "number"} & set(kinds):
+        try:
+            return f"{value!r} is text; write {float(value):.12g}"
+        except ValueError:
+            pass  # no number in another form either
+    return f"{value!r} is not {wanted}"
 
 
 def _explain(error: jsonschema.ValidationError) -> list[str]:
@@ -81,8 +133,7 @@ def _explain(error: jsonschema.ValidationError) -> list[str]:
     if error.validator == "additionalProperties":
         unknown = [key for key in value if key not in known]
         return [
-            f"{place}: there is no key '{key}'"
-            + (suggestion(str(key), known) or f" (there are: {', '.join(known)})")
+            f"{place}: there is no key '{key}'{known_or_near(str(key), known)}"
             for key in unknown
         ]
     if error.validator == "required":
@@ -96,9 +147,7 @@ def _explain(error: jsonschema.ValidationError) -> list[str]:
         near = suggestion(str(value), list(map(str, error.validator_value)))
         return [f"{place}: {value!r} is not one of {choices}{near}"]
     if error.validator == "type":
-        kinds = error.validator_value
-        kinds = " or ".join(kinds if isinstance(kinds, list) else [kinds])
-        return [f"{place}: {value!r} is not a value of type {kinds}"]
+        return [f"{place}: {_of_wrong_type(value, error.validator_value)}"]
     if error.validator == "anyOf":
         return [
             f"{place}: give a place, or a mapping with one of 'at', 'parts', 'list'"
@@ -106,7 +155,10 @@ def _explain(error: jsonschema.ValidationError) -> list[str]:
     if error.validator == "pattern":
         if rule["pattern"] == "^annotations$":
             keys = ", ".join(known)
-            return [f"{place}: {value!r} is neither 'annotations' nor one of {keys}"]
+            return [
+                f"{place}: {value!r} is neither 'annotations' nor a mapping with some"
+                f" of {keys}"
+            ]
         for kind, meaning in (("integer", "a whole number"), ("number", "a number")):
             if kind in rule.get("type", ()):
                 words = rule["pattern"].strip("^()$").replace("|", "' nor '")
