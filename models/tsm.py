@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torchvision.models.mobilenetv2 import InvertedResidual
 
 from models.ibm_layers import FrameConv
+from models.non_local import TSMNonLocal
 
 NON_LOCAL = {"layer2": (0, 2), "layer3": (0, 2, 4)}
 """The blocks of a ResNet-50 with a non-local block behind them."""
@@ -101,35 +102,10 @@ class WithNonLocal(nn.Module):
     def __init__(self, block: nn.Module) -> None:
         super().__init__()
         self.block = block
-        self.nl = NonLocal(block.bn3.num_features)
+        self.nl = TSMNonLocal(block.bn3.num_features)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.nl(self.block(x))
-
-
-class NonLocal(nn.Module):
-    """Attention of all places in space and time to all, at half the width.
-
-    Wang et al., "Non-local Neural Networks" (https://arxiv.org/abs/1711.07971), the
-    embedded Gaussian.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        inner = width // 2
-        pool = nn.MaxPool3d((1, 2, 2))
-        self.theta = nn.Conv3d(width, inner, 1)
-        self.phi = nn.Sequential(nn.Conv3d(width, inner, 1), pool)
-        self.g = nn.Sequential(nn.Conv3d(width, inner, 1), pool)
-        self.W = nn.Sequential(nn.Conv3d(inner, width, 1), nn.BatchNorm3d(width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        q, k, v = (
-            layer(x).flatten(2).transpose(1, 2)
-            for layer in (self.theta, self.phi, self.g)
-        )
-        y = F.scaled_dot_product_attention(q, k, v, scale=1.0)
-        return x + self.W(y.transpose(1, 2).unflatten(2, x.shape[2:]))
 
 
 # What is shifted: a module, and the name of the layer in it.

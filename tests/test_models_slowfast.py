@@ -10,7 +10,9 @@ import torch
 
 import models
 from models import checkpoints, networks
-from models.slowfast import Head, Nonlocal, ResNet, slow_frames
+from models.non_local import SlowFastNonLocal
+from models.slowfast import ResNet, slow_frames
+from models.slowfast_layers import Head
 from tests.recipe import PARITY, clip, relative_l2, weight
 
 FOLDER = PARITY / "pyslowfast"
@@ -82,9 +84,15 @@ def test_keys_shapes_and_parameters_are_those_of_the_published_checkpoint(varian
 
 def test_multiply_accumulates_are_those_of_the_paper():
     # Table 2 of https://arxiv.org/abs/1812.03982, in billions.
-    for name, published in (("slow", 54.5), ("slowfast", 65.7)):
-        macs = models.count_macs(f"{name}_8x8_r50_k400")
-        assert round(macs["convolutions"] / 1e9, 1) == published
+    published = {
+        "slow_4x16": 27.3,
+        "slow_8x8": 54.5,
+        "slowfast_4x16": 36.1,
+        "slowfast_8x8": 65.7,
+    }
+    for name, billions in published.items():
+        macs = models.count_macs(f"{name}_r50_k400")
+        assert round(macs["convolutions"] / 1e9, 1) == billions
 
 
 def test_c2d_without_pools_in_time_sees_each_frame_alone():
@@ -101,15 +109,17 @@ def test_c2d_without_pools_in_time_sees_each_frame_alone():
 
 
 def test_the_slow_pathway_sees_every_fourth_frame_of_the_first_to_the_last():
-    assert slow_frames(8) == [0, 7]
-    assert slow_frames(16) == [0, 5, 10, 15]
-    assert slow_frames(32) == [0, 4, 8, 13, 17, 22, 26, 31]
-    assert slow_frames(64)[:6] == [0, 4, 8, 12, 16, 21]
-    assert [slow_frames(frames) for frames in (1, 4, 5)] == [[0], [0], [0, 4]]
+    assert slow_frames(8, 4) == [0, 7]
+    assert slow_frames(16, 4) == [0, 5, 10, 15]
+    assert slow_frames(32, 4) == [0, 4, 8, 13, 17, 22, 26, 31]
+    assert slow_frames(64, 4)[:6] == [0, 4, 8, 12, 16, 21]
+    assert [slow_frames(frames, 4) for frames in (1, 4, 5)] == [[0], [0], [0, 4]]
+    assert slow_frames(32, 8) == [0, 10, 20, 31]
 
 
-def test_slowfast_takes_clips_that_are_no_multiple_of_four():
-    extractor = models.create("slowfast_8x8_r50_k400")
+@pytest.mark.parametrize("name", ["slowfast_4x16_r50_k400", "slowfast_8x8_r50_k400"])
+def test_slowfast_takes_clips_of_any_length(name):
+    extractor = models.create(name)
     for frames in (1, 6, 9):
         features = extractor(torch.rand(2, 3, frames, 32, 32))["features"]
         assert features.shape == (2, 2304)
@@ -136,7 +146,7 @@ def test_windows_make_the_middle_of_a_map_count_more(window, side, weights):
 @pytest.mark.parametrize("softmax", [True, False])
 def test_a_nonlocal_block_mixes_all_places_and_changes_nothing_untrained(softmax):
     torch.manual_seed(1)
-    block = Nonlocal(8, softmax, (1, 2, 2)).eval()
+    block = SlowFastNonLocal(8, softmax, (1, 2, 2)).eval()
     x = torch.rand(1, 8, 2, 4, 4)
     assert torch.equal(block(x), x)
     torch.nn.init.ones_(block.bn.weight)
@@ -263,6 +273,12 @@ def test_weights_of_no_such_network_look_like_nothing():
         ("pyslowfast/SLOWFAST_8x8_R50__native", "slowfast_8x8_r50_k400"),
         ("SLOWFAST_16x8_R50 (Charades)", "slowfast_16x8_r50_charades"),
         ("SLOWFAST_16x8_R50_multigrid (K400)", "slowfast_8x8_r50_multigrid_k400"),
+        ("SLOWFAST_16x8_R50_multigrid (SSv2)", "slowfast_16x8_r50_multigrid_ssv2"),
+        ("SLOWFAST_16x8_R50_multigrid_CH", "slowfast_16x8_r50_multigrid_charades"),
+        ("pyslowfast/SLOW_4x16_R50", "slow_4x16_r50_k400"),
+        ("pyslowfast/SLOWFAST_4x16_R50", "slowfast_4x16_r50_k400"),
+        ("SLOWFAST_8x8_R50_stepwise", "slowfast_8x8_r50_stepwise_k400"),
+        ("SLOWFAST_32x2_R101_50_50_v2.1", "slowfast_8x8_r101_ava_v21"),
         (
             "pyslowfast/SLOWFAST_16x8_R50_multigrid_SSv2__native",
             "slowfast_16x8_r50_multigrid_ssv2",
@@ -297,6 +313,9 @@ def test_cards_take_the_clips_that_the_networks_were_tested_with():
     multigrid = (32, 2, 224, 224, "kinetics400")
     assert figures("slowfast_8x8_r50_multigrid_k400") == multigrid
     assert figures("slowfast_16x8_r50_charades") == (64, 2, 256, 256, "charades")
+    assert figures("slow_4x16_r50_k400") == (4, 16, *kinetics)
+    assert figures("slowfast_4x16_r50_k400") == (32, 2, *kinetics)
+    assert figures("slow_4x16_r50_ava") == (4, 16, 256, 256, "ava")
     ssv2 = (64, 2, 256, 224, "something_v2")
     assert figures("slowfast_16x8_r50_multigrid_ssv2") == ssv2
     assert figures("slowfast_8x8_r101_ava") == (32, 2, 256, 256, "ava")

@@ -12,7 +12,8 @@ import torchvision
 import models
 from models import networks, sampling
 from models.cards import tsm as cards
-from models.tsm import NonLocal, Shifted
+from models.non_local import TSMNonLocal
+from models.tsm import Shifted
 from tests.recipe import PARITY, clip, relative_l2, weight
 
 FOLDER = PARITY / "tsm"
@@ -130,7 +131,7 @@ def test_without_shifts_a_frame_is_seen_by_itself():
 
 
 def test_non_local_blocks_attend_to_all_frames():
-    block = NonLocal(8).eval()
+    block = TSMNonLocal(8).eval()
     x = torch.randn(1, 8, 3, 4, 4)
     theta, phi, g = (
         layer(x).flatten(2)[0] for layer in (block.theta, block.phi, block.g)

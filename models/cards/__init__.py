@@ -69,11 +69,11 @@ def register(cards: Iterable[Card]) -> tuple[dict[str, Card], dict[str, str]]:
 def spelled(name: str) -> str:
     """An upstream name in the one spelling in which names are compared.
 
-    Capitals, blanks and dashes make no difference. What follows "__" names a clip or a
-    check of the same network; a dataset in parentheses may follow too.
+    Capitals, blanks, dashes and parentheses make no difference. What follows "__" names
+    a clip or a check of the same network.
     """
-    name = re.sub(r"(__(native|nlscaled|ckpt))+$| \(.*\)$", "", name)
-    return re.sub("[ _-]+", "_", name.lower())
+    name = re.sub(r"(__(native|nlscaled|ckpt))+$", "", name)
+    return re.sub("[ _()-]+", "_", name.lower()).strip("_")
 
 
 def _spellings(aliases: Mapping[str, str]) -> dict[str, str]:
@@ -109,7 +109,8 @@ def card(name: str) -> Card:
 def resolve(upstream_name: str) -> str:
     """The variant that an upstream program calls `upstream_name`, in any spelling.
 
-    A variant's own name resolves to itself. Raises `UnknownModel`, a KeyError.
+    A dataset in parentheses may follow. A variant's own name resolves to itself.
+    Raises `UnknownModel`, a KeyError, with a proposal.
     """
     if upstream_name in _ZOO:
         return upstream_name
@@ -117,8 +118,9 @@ def resolve(upstream_name: str) -> str:
         return _ALIASES[upstream_name]
     if found := _parsed(upstream_name):
         return found.name
-    if spelled(upstream_name) in _SPELLINGS:
-        return _SPELLINGS[spelled(upstream_name)]
+    for name in (upstream_name, re.sub(r" *\(.*\)$", "", upstream_name)):
+        if spelled(name) in _SPELLINGS:
+            return _SPELLINGS[spelled(name)]
     raise UnknownModel(upstream_name, names() + sorted(_ALIASES))
 
 

@@ -61,7 +61,7 @@ def _pyslowfast(card: Card, dense: bool) -> Protocol:
     if card.classes == "charades":
         return Protocol("dense", 10, 3, "maximum")
     if not dense:
-        return Protocol("uniform", 1, 3, "probabilities")
+        return Protocol("uniform")
     if "mvit" in card.name:
         crops = 3 if card.name.startswith("mvitv2_l") else 1
         return Protocol("dense", 5, crops, "probabilities")

@@ -1,7 +1,7 @@
 """PySlowFast's ResNets: C2D, I3D, Slow and SlowFast.
 
 In names like 8x8, the first number is the slow pathway's frames and the second one
-their distance; SlowFast's window has four times as many frames, at a quarter of it.
+their distance; SlowFast's window has 32 or 64 frames, two apart.
 Accuracies on Kinetics and Charades are of 10 clips, three crops each; those on AVA are
 of persons in boxes, whose scores those of a whole frame are not. All take RGB:
 PySlowFast reads Charades and Something-Something as BGR, and turns them round.
@@ -64,16 +64,69 @@ def _card(
 
 
 def _slowfast(classes: int, depth: int = 50, **further) -> dict:
-    return {
-        "pathways": ("Slow", "Fast"),
-        "depth": depth,
-        "classes": classes,
+    pathways = ("Slow", "Fast")
+    return {"pathways": pathways, "depth": depth, "classes": classes} | further
+
+
+def _charades(
+    name: str, upstream: tuple[str, ...], file: str, precision: float, **further
+) -> Card:
+    """A variant of Charades, whose frames are dumped at 24 fps."""
+    made = _card(
+        name,
+        upstream,
+        _slowfast(157, **further),
+        _multigrid(f"Charades/{file}"),
+        {"charades mAP": precision},
+        paper=MULTIGRID,
+        window=(64, 2),
+        classes="charades",
+    )
+    return replace(made, fps=24)
+
+
+def _ssv2(
+    name: str, upstream: tuple[str, ...], file: str, figures: dict, crop: int
+) -> Card:
+    """A variant of Something-Something V2; figures: of one clip, of one crop."""
+    made = _card(
+        name,
+        upstream,
+        _slowfast(174),
+        _multigrid(f"SSv2/{file}"),
+        figures,
+        paper=MULTIGRID,
+        window=(64, 2),
+        size=(256, crop),
+        classes="something_v2",
+    )
+    return replace(made, sampling="uniform")
+
+
+def _ava(
+    name: str,
+    upstream: tuple[str, ...],
+    network: dict,
+    weights: Checkpoint,
+    precision: float,
+    version: str = "2.2",
+    **further,
+) -> Card:
+    """A variant of AVA, without its head for boxes."""
+    return _card(
+        name,
+        upstream,
+        network,
+        weights,
+        {f"ava {version} mAP": precision},
+        classes="ava",
         **further,
-    }
+    )
 
 
 C2D = {"pathways": ("C2D",), "depth": 50, "classes": 400}
 I3D = {"pathways": ("I3D",), "depth": 50, "classes": 400, "halve_time": True}
+SLOW = {"pathways": ("Slow",), "depth": 50, "classes": 400}
 AVA = _slowfast(
     80,
     depth=101,
@@ -126,11 +179,27 @@ CARDS = (
         min_frames=2,
     ),
     _card(
+        "slow_4x16_r50_k400",
+        ("SLOW_4x16_R50", "SLOWONLY_4x16_R50"),
+        SLOW,
+        _caffe2("kinetics400/SLOWONLY_4x16_R50.pkl", 130),
+        accuracy(72.7, 90.3),
+        window=(4, 16),
+    ),
+    _card(
         "slow_8x8_r50_k400",
         ("SLOW_8x8_R50", "SLOWONLY_8x8_R50"),
-        {"pathways": ("Slow",), "depth": 50, "classes": 400},
+        SLOW,
         _caffe2("kinetics400/SLOWONLY_8x8_R50.pkl", 130),
         accuracy(74.8, 91.6),
+    ),
+    _card(
+        "slowfast_4x16_r50_k400",
+        ("SLOWFAST_4x16_R50", "SLOWFAST_4x16"),
+        _slowfast(400, alpha=8, fusion=5),
+        _caffe2("kinetics400/SLOWFAST_4x16_R50.pkl", 138),
+        accuracy(75.6, 92.0),
+        window=(32, 2),
     ),
     _card(
         "slowfast_8x8_r50_k400",
@@ -138,6 +207,16 @@ CARDS = (
         _slowfast(400),
         _caffe2("kinetics400/SLOWFAST_8x8_R50.pkl", 138),
         accuracy(77.0, 92.6),
+        window=(32, 2),
+    ),
+    # The two to compare with each other in the paper of multigrid training.
+    _card(
+        "slowfast_8x8_r50_stepwise_k400",
+        ("SLOWFAST_8x8_R50_stepwise",),
+        _slowfast(400),
+        _multigrid("Kinetics/SLOWFAST_8x8_R50_stepwise.pkl"),
+        accuracy(76.8, 92.7),
+        paper=MULTIGRID,
         window=(32, 2),
     ),
     _card(
@@ -150,41 +229,55 @@ CARDS = (
         window=(32, 2),
         size=(224, 224),
     ),
-    # The frame rates of the next two are those at which their frames are dumped.
-    replace(
-        _card(
-            "slowfast_16x8_r50_charades",
-            ("SLOWFAST_16x8_R50_CH", "SLOWFAST_16x8_R50"),
-            _slowfast(157),
-            _multigrid("Charades/SLOWFAST_16x8_R50.pkl"),
-            {"charades mAP": 38.9},
-            paper=MULTIGRID,
-            window=(64, 2),
-            classes="charades",
-        ),
-        fps=24,
+    _charades(
+        "slowfast_16x8_r50_charades",
+        ("SLOWFAST_16x8_R50_CH", "SLOWFAST_16x8_R50_Charades", "SLOWFAST_16x8_R50"),
+        "SLOWFAST_16x8_R50.pkl",
+        38.9,
     ),
-    replace(
-        _card(
-            "slowfast_16x8_r50_multigrid_ssv2",
-            (
-                "SLOWFAST_16x8_R50_multigrid_SSv2",
-                "SLOWFAST_16x8_R50_multigrid_SS2",
-                "SLOWFAST_16x8_R50_SSV2",
-            ),
-            _slowfast(174),
-            _multigrid("SSv2/SLOWFAST_16x8_R50_multigrid.pkl"),
-            accuracy(63.5, 88.7, "something_v2"),  # of one crop
-            paper=MULTIGRID,
-            window=(64, 2),
-            size=(256, 224),
-            classes="something_v2",
-        ),
-        sampling="uniform",
+    _charades(
+        "slowfast_16x8_r50_multigrid_charades",
+        ("SLOWFAST_16x8_R50_multigrid_CH", "SLOWFAST_16x8_R50_multigrid_Charades"),
+        "SLOWFAST_16x8_R50_multigrid.pkl",
+        38.6,
+        window=None,
+    ),
+    _ssv2(
+        "slowfast_16x8_r50_ssv2",
+        ("SLOWFAST_16x8_R50_SSv2", "SLOWFAST_16x8_R50_SS2"),
+        "SLOWFAST_16x8_R50.pkl",
+        accuracy(63.0, 88.5, "something_v2"),
+        crop=256,
+    ),
+    _ssv2(
+        "slowfast_16x8_r50_multigrid_ssv2",
+        ("SLOWFAST_16x8_R50_multigrid_SSv2", "SLOWFAST_16x8_R50_multigrid_SS2"),
+        "SLOWFAST_16x8_R50_multigrid.pkl",
+        accuracy(63.5, 88.7, "something_v2"),
+        crop=224,
+    ),
+    _ava(
+        "slow_4x16_r50_ava",
+        # Upstream's config and file are named otherwise than what is in them.
+        ("SLOW_4x16_R50_AVA", "SLOW_8x8_R50_AVA", "C2D_8x8_R50_AVA"),
+        {**SLOW, "classes": 80, "dilated": True},
+        replace(_caffe2("ava/C2D_8x8_R50.pkl", 127), file="ava_C2D_8x8_R50.pkl"),
+        19.5,
+        window=(4, 16),
     ),
     # The slow pathway needs two steps: non-local blocks pool pairs of them.
+    _ava(
+        "slowfast_8x8_r101_ava_v21",
+        ("SLOWFAST_32x2_R101_50_50_v2.1", "SLOWFAST_8x8_R101_50_50_AVA_v2.1"),
+        AVA,
+        _caffe2("ava/SLOWFAST_32x2_R101_50_50_v2.1.pkl", 237),
+        28.2,
+        version="2.1",
+        window=(32, 2),
+        min_frames=5,
+    ),
     *(
-        _card(
+        _ava(
             f"slowfast_{name}_r101_ava",
             (
                 f"SLOWFAST_{name}_R101_50_50_AVA",
@@ -193,9 +286,8 @@ CARDS = (
             ),
             AVA,
             checkpoint(f"model_zoo/ava/SLOWFAST_{frames}x2_R101_50_50.pkl", 237),
-            {"ava 2.2 mAP": precision},
+            precision,
             window=(frames, 2),
-            classes="ava",
             min_frames=5,
         )
         for name, frames, precision in (("8x8", 32, 29.1), ("16x8", 64, 29.4))
