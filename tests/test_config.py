@@ -57,7 +57,7 @@ def test_what_is_given_wins_over_the_default_and_the_rest_is_filled_in():
         (
             {"trainings": {"a": {"model": "s3d_k400", "checkpoint": "imagenet"}}},
             "trainings.a.checkpoint: s3d_k400 has no 2D network to inflate; IBM's"
-            " networks, and TSN and TSM on ResNets, have",
+            " networks, TSN and TSM, and PySlowFast's ResNets have",
         ),
         (
             {"trainings": {"i3d_flow_k400": {}}},

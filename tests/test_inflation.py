@@ -8,6 +8,7 @@ from torch import nn
 import models
 from models import inflation
 from models.cards import imagenet
+from tests.recipe import relative_l2
 
 
 def images(name: str) -> nn.Module:
@@ -27,7 +28,8 @@ def images(name: str) -> nn.Module:
 def seen(network: nn.Module, picture: torch.Tensor) -> torch.Tensor:
     """What a 2D network sees in a picture: the input of its classifier."""
     found = []
-    network.fc.register_forward_pre_hook(lambda _, given: found.append(given[0]))
+    head = network.classifier if hasattr(network, "classifier") else network.fc
+    head.register_forward_pre_hook(lambda _, given: found.append(given[0]))
     network(picture)
     return found[0]
 
@@ -43,6 +45,7 @@ def seen(network: nn.Module, picture: torch.Tensor) -> torch.Tensor:
         ("ibm_mini_k400_i3d_f8", 61),
         ("ibm_mini_k400_s3d_f8", 3),
         ("tsn_resnet50_k400_8seg", 2),
+        ("tsn_mobilenetv2_k400_8seg", 2),
     ],
 )
 def test_a_clip_that_stands_still_is_seen_as_its_picture(name, frames):
@@ -62,8 +65,55 @@ def test_a_clip_that_stands_still_is_seen_as_its_picture(name, frames):
 
 
 @pytest.mark.parametrize(
+    ("name", "frames"),
+    [
+        ("c2d_nopool_8x8_r50_k400", 1),
+        # The last nine blocks span three frames each.
+        ("slow_8x8_r50_k400", 19),
+        ("slowfast_4x16_r50_k400", 8 * 19),
+    ],
+)
+def test_pyslowfasts_first_pathway_sees_the_picture(name, frames):
+    extractor = models.create(name)
+    picture = torch.rand(1, 3, 32, 32, generator=torch.manual_seed(1))
+    network = images(imagenet.image_network(extractor.card))
+    inflation.inflate(extractor.network, network.state_dict())
+    maps = []
+    extractor.network.head.register_forward_pre_hook(
+        lambda _, given: maps.append(given[0][0])
+    )
+    with torch.inference_mode():
+        extractor.network(picture[:, :, None].expand(-1, -1, frames, -1, -1))
+        expected = seen(network, picture)
+    middle = maps[0][:, :, maps[0].shape[2] // 2].mean(dim=(2, 3))
+    assert relative_l2(middle, expected) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("tsm_flow_resnet50_k400_8seg", "base_model.conv1.weight"),
+        ("ibm_mini_k400_flow_i3d_resnet_18_f8", "conv1.weight"),
+    ],
+)
+def test_networks_of_flow_begin_with_the_mean_of_the_colours(name, key):
+    extractor = models.create(name)
+    network = images(imagenet.image_network(extractor.card))
+    inflation.inflate(extractor.network, network.state_dict())
+    kernel = extractor.network.state_dict()[key]
+    mean = network.conv1.weight.detach().mean(dim=1)
+    assert kernel.shape[1] == 10
+    for channel in kernel.unbind(1):
+        # In 3D, it is shared out among the frames.
+        whole = channel.sum(dim=1) if channel.dim() == 4 else channel
+        assert relative_l2(whole, mean) < 1e-6
+
+
+@pytest.mark.parametrize(
     ("name", "kept"),
     [
+        ("i3d_nln_8x8_r50_k400", ("head.", "_nonlocal")),
+        ("slowfast_8x8_r50_k400", ("head.", ".pathway1_", "_fuse.")),
         ("ibm_mini_k400_tam_resnet_18_f8", ("fc.", ".tam.")),
         ("tsm_resnet50_nl_k400_8seg", ("new_fc.", ".nl.")),
         ("tsm_resnet50_ssv2_8seg", ("new_fc.",)),

@@ -60,7 +60,7 @@ _GRAMMAR = re.compile(
     (-rgb|(?P<flow>-flow))?
     (-( (?P<module>tam|tsn)
       | b(?P<frames_blended>[1-9]\d?)
-      | ((?<=tam-)|(?<=b\d-)|(?<=b\d\d-))(?P<method>sum|max)
+      | (?P<method>sum|((?<=tam-)|(?<=b\d-)|(?<=b\d\d-))max)
       | (?P<allc>allc)
       | (?P<resnet>([is]3d-)?resnet)-(?P<depth>18|34|50|101|152)
       | (?P<inception>inception-v1|i3d|s3d)(-v2)?
@@ -87,12 +87,15 @@ def _read(name: str) -> Card | None:
         return None
     backbone = (found["resnet"] or found["inception"]).replace("-", "_")
     kind = KINDS[backbone]
-    blending = found["frames_blended"] or found["method"] or found["allc"]
+    time_stride, frames = bool(found["time_stride"]), int(found["frames"])
+    method = found["method"]
+    if found["module"] == "tam" and not time_stride and found["pooling"] == "max":
+        method = "max"  # time is not pooled: the word can only mean the blending
+    blending = found["frames_blended"] or method or found["allc"]
     if (blending and not found["module"]) or (found["module"] and kind != "frames"):
         return None
     if found["depthwise"] and kind != "separate":
         return None
-    time_stride, frames = bool(found["time_stride"]), int(found["frames"])
     # S3D's last pooling takes pairs of steps.
     least = (5 if time_stride else 2) if backbone == "s3d" else 1
     if frames < least:
@@ -101,7 +104,7 @@ def _read(name: str) -> Card | None:
     chosen = backbone in ("i3d", "s3d") or (kind == "frames" and time_stride)
     blend = {
         "frames": int(found["frames_blended"] or 3),
-        "method": found["method"] or "sum",
+        "method": method or "sum",
         "depthwise": not found["allc"],
     }
     arguments = {

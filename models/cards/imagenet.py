@@ -21,16 +21,16 @@ def image_network(card: Card) -> str:
     Raises `NotInflatable`.
     """
     arguments = card.arguments
-    if card.colour != "flow":
-        if card.network == "models.ibm_resnet:ResNet":
+    match card.network:
+        case "models.ibm_resnet:ResNet" | "models.slowfast:ResNet":
             return f"resnet{arguments['depth']}"
-        if card.network == "models.ibm_inception:Inception":
+        case "models.ibm_inception:Inception":
             return "googlenet"
-        if card.network == "models.tsm:TSM" and "resnet" in arguments["backbone"]:
+        case "models.tsm:TSM":
             return arguments["backbone"]
     raise NotInflatable(
-        f"{card.name} has no 2D network to inflate; IBM's networks, and TSN and TSM on"
-        " ResNets, have"
+        f"{card.name} has no 2D network to inflate; IBM's networks, TSN and TSM, and"
+        " PySlowFast's ResNets have"
     )
 
 
@@ -41,13 +41,13 @@ def with_image_weights(card: Card) -> Card:
     """
     from torchvision.models import get_model_weights
 
-    url = get_model_weights(image_network(card)).IMAGENET1K_V1.url
-    file = url.rpartition("/")[2]
+    weights = get_model_weights(image_network(card)).IMAGENET1K_V1
+    file = weights.url.rpartition("/")[2]
     checkpoint = Checkpoint(
-        urls=(url,),
+        urls=(weights.url,),
         page=PAGE,
         file=file,
-        size="50 to 240 MB",
+        size=f"{weights.meta['_file_size']:.0f} MB",
         layout="state dict",
         licence="BSD-3-Clause",
         sha256=re.search(r"-([0-9a-f]{8})\.", file)[1],
