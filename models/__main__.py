@@ -1,20 +1,24 @@
 """The zoo at a prompt.
 
-python -m models                     all variants
-python -m models tsm ssv2            those with `tsm` and `ssv2` in their name
-python -m models s3d_k400            one variant, or an upstream name: its card, its
-                                     protocol (how its accuracy was measured), its
-                                     parameters and multiply-accumulates, as JSON
-python -m models check s3d_k400 FILE whether a checkpoint file fits a variant
+python -m models                      all variants
+python -m models tsm ssv2             those called `tsm` and `ssv2`: by their names,
+                                      upstream names and class lists
+python -m models s3d_k400             one variant, by its own or an upstream name
+python -m models s3d_k400 --json      the same for programs: its card, its protocol (how
+                                      its accuracy was measured), its parameters and
+                                      multiply-accumulates
+python -m models check s3d_k400 FILE  whether a checkpoint file fits a variant
 """
 
 import argparse
 import json
+import shutil
 import signal
 import sys
 from dataclasses import asdict
 
 import models
+from models import listing
 from models.cards.protocols import protocol
 
 
@@ -30,32 +34,38 @@ def main(argv: list[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("text", nargs="*", help="a variant, or parts of names")
-    parser.add_argument("--json", action="store_true", help="the list as JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args(argv)
-    try:
-        name = models.resolve(arguments.text[0]) if len(arguments.text) == 1 else None
-    except models.UnknownModel as error:
-        name, unknown = None, error
-    if name is not None:
-        print(json.dumps(description(name), indent=2))
-        return
-    names = matching(arguments.text)
+    texts, unknown = arguments.text, None
+    if len(texts) == 1:
+        try:
+            show(models.resolve(texts[0]), arguments.json)
+            return
+        except models.UnknownModel as error:
+            unknown = error
+    names = listing.matching(texts)
     if not names:
-        parser.error(
-            str(unknown)
-            if len(arguments.text) == 1
-            else f"no name has {' and '.join(map(repr, arguments.text))} in it"
-        )
+        words = " and ".join(map(repr, texts))
+        parser.exit(2, f"error: {unknown or f'no variant is called {words}'}\n")
     if arguments.json:
         print(json.dumps([models.card(name).as_dict() for name in names], indent=2))
     else:
-        print(table(names))
+        print(listing.table(names))
 
 
-def matching(texts: list[str]) -> list[str]:
-    """The names of variants that have all texts in them, whatever the capitals."""
-    wanted = [text.casefold() for text in texts]
-    return [name for name in models.names() if all(text in name for text in wanted)]
+def show(name: str, as_json: bool) -> None:
+    """Print a variant's card, how its accuracy was measured, and its counts."""
+    card = models.card(name)
+    counts = {
+        "parameters": models.count_parameters(name),
+        "macs": models.count_macs(name),
+    }
+    if as_json:
+        record = card.as_dict() | {"protocol": asdict(protocol(card))} | counts
+        print(json.dumps(record, indent=2))
+    else:
+        width = shutil.get_terminal_size((88, 24)).columns
+        print(listing.described(card, **counts, width=width))
 
 
 def check(argv: list[str]) -> None:
@@ -70,46 +80,15 @@ def check(argv: list[str]) -> None:
     try:
         name = models.resolve(arguments.name)
         extractor = models.create(name, checkpoint=arguments.file)
-    except (models.UnknownModel, models.CheckpointError, FileNotFoundError) as error:
+    except (
+        models.UnknownModel,
+        models.CheckpointError,
+        models.CheckpointUnavailable,
+    ) as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: {arguments.file}: {error.strerror}")
     print(f"{arguments.file} fits {name}; its sha256 is {extractor.checkpoint}")
-
-
-def description(name: str) -> dict:
-    """A variant's card, how its accuracy was measured, and its counts, plain JSON."""
-    card = models.card(name)
-    return card.as_dict() | {
-        "protocol": asdict(protocol(card)),
-        "parameters": models.count_parameters(name),
-        "macs": models.count_macs(name),
-    }
-
-
-def table(names: list[str]) -> str:
-    """Variants as a table, one a line, columns aligned."""
-    head = "name", "frames", "stride", "fps", "crop", "features", "top-1"
-    rows = [head, *(_row(models.card(name)) for name in names)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if column else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
-
-
-def _row(card: models.Card) -> tuple[str, ...]:
-    top1 = card.published.get(f"{card.classes} top-1")
-    return (
-        card.name,
-        str(card.frames),
-        str(card.stride),
-        "video's" if card.fps is None else f"{card.fps:g}",
-        str(card.crop),
-        str(card.features["features"].dim),
-        "-" if top1 is None else f"{top1:.1f} %",
-    )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import models
-from models import __main__, cards, checkpoints, fetching, zoo
+from models import __main__, cards, checkpoints, fetching, listing, zoo
 from tests.recipe import Golden, clip, goldens, relative_l2
 
 S3D = Golden("s3d_kylemin/s3d_kylemin", "t16")
@@ -410,10 +410,10 @@ def test_the_command_lists_the_zoo():
     lines = command().stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["name", *models.names()]
     s3d = next(" ".join(line.split()) for line in lines if "s3d_k400 " in line)
-    assert s3d == "s3d_k400 64 1 25 224 1024 72.1 %"
+    assert s3d == "s3d_k400 64 1 25 224 1024 yes 72.1 % top-1"
 
 
-def test_the_command_lists_what_has_all_words_in_its_name(capsys):
+def test_the_command_lists_what_is_called_by_all_words(capsys):
     __main__.main(["SSv2", "tsm"])
     lines = capsys.readouterr().out.splitlines()[1:]
     assert lines
@@ -421,8 +421,16 @@ def test_the_command_lists_what_has_all_words_in_its_name(capsys):
     __main__.main(["x3d", "--json"])
     cards = json.loads(capsys.readouterr().out)
     assert [card["name"] for card in cards] == [n for n in models.names() if "x3d" in n]
+    # Upstream names and class lists count too.
+    __main__.main(["ig65m"])
+    assert capsys.readouterr().out.count("r2plus1d_34") == 2
+    __main__.main(["pyslowfast", "charades"])
+    assert "slowfast_16x8_r50_charades" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="2"):
         __main__.main(["tsm", "nothing"])
+    assert (
+        capsys.readouterr().err == "error: no variant is called 'tsm' and 'nothing'\n"
+    )
 
 
 def test_the_command_checks_a_file(tmp_path, capsys):
@@ -432,12 +440,17 @@ def test_the_command_checks_a_file(tmp_path, capsys):
     assert "fits s3d_k400" in capsys.readouterr().out
     state.popitem()
     torch.save(state, tmp_path / "short.pt")
-    with pytest.raises(SystemExit, match="does not fit"):
-        __main__.main(["check", "s3d_k400", str(tmp_path / "short.pt")])
+    for file, message in {
+        "short.pt": "does not fit",
+        "none.pt": "No such file",
+        "": "Is a directory",
+    }.items():
+        with pytest.raises(SystemExit, match=message):
+            __main__.main(["check", "s3d_k400", str(tmp_path / file)])
 
 
 def test_the_command_shows_a_card_by_any_of_its_names(capsys):
-    __main__.main(["s3d_kylemin/s3d_kylemin"])
+    __main__.main(["s3d_kylemin/s3d_kylemin", "--json"])
     shown = json.loads(capsys.readouterr().out)
     counts = {"parameters": shown.pop("parameters"), "macs": shown.pop("macs")}
     assert shown.pop("protocol")["clips"] == 1
@@ -447,7 +460,20 @@ def test_the_command_shows_a_card_by_any_of_its_names(capsys):
     assert counts["macs"] == {"convolutions": 71_913_857_024, "matrix products": 0}
 
 
+@pytest.mark.parametrize("name", sorted(NETWORKS.values()))
+def test_a_variant_is_described_in_lines_that_fit(name):
+    card = models.card(name)
+    text = listing.described(card, 8_320_048, {"convolutions": 71_913_857_024}, 72)
+    assert text.startswith(f"{name}\n")
+    for words in (*card.features, card.classes, card.paper, *card.checkpoint.urls):
+        assert words in text
+    assert "8.32 million" in text
+    assert "71.9 billion" in text
+    assert all(len(line) <= 72 or "http" in line for line in text.splitlines())
+
+
 def test_the_command_answers_a_wrong_name_in_one_line(capsys):
     with pytest.raises(SystemExit, match="2"):
         __main__.main(["s3dd_k400"])
-    assert "did you mean 's3d_k400'?" in capsys.readouterr().err
+    found = capsys.readouterr().err
+    assert found == "error: 's3dd_k400' is not in the zoo; did you mean 's3d_k400'?\n"

@@ -206,7 +206,8 @@ def test_macs_of_the_convolutions_are_those_of_the_table(row):
 
 
 def test_the_command_shows_parameters_and_macs(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["models", "mini_kinetics400-resnet-50-f8"])
+    arguments = ["models", "mini_kinetics400-resnet-50-f8", "--json"]
+    monkeypatch.setattr("sys.argv", arguments)
     __main__.main()
     shown = json.loads(capsys.readouterr().out)
     assert shown["name"] == "ibm_mini_k400_resnet_50_f8"

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 FILTERS = {
-    "bilinear": "bilinear between pixel centres on float pixels, without antialiasing",
-    "opencv": "the same at 8 bits: the result is rounded, as cv2.resize does it",
+    "bilinear": "bilinear without antialiasing on float pixels, between their centres",
+    "opencv": "bilinear without antialiasing at 8 bits, as cv2.resize does it",
     "pillow": "bilinear with antialiasing at 8 bits, as PIL's Image.resize does it",
 }
 """The resize filters; all are bilinear."""
