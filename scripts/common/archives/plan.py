@@ -37,6 +37,9 @@ class Plan:
 
     def __post_init__(self):
         self._used = len(os.fsencode(self.folder.absolute()))
+        # Up to which number ids made of a name are taken: an archive may have one name
+        # a million times.
+        self._taken: dict[str, int] = {}
 
     def add(self, members: Iterable[Member], prefix: str = "") -> list[Row]:
         """Return a row for each member: `ok` with where it goes, or why it is refused.
@@ -75,6 +78,7 @@ class Plan:
             self.rows.popitem()
         while len(self.folders) > folders:
             self.folders.popitem()
+        self._taken.clear()
         self.surprised = False
 
     def unique(self, name: str) -> str:
@@ -83,10 +87,13 @@ class Plan:
             name.encode("utf-8", "surrogateescape")
         except UnicodeEncodeError:
             name = name.encode("utf-8", "backslashreplace").decode()
-        candidate, number = name, 2
-        while candidate in self.rows:
-            candidate, number = f"{name}#{number}", number + 1
-        return candidate
+        if name not in self.rows:
+            return name
+        number = self._taken.get(name, 1) + 1
+        while f"{name}#{number}" in self.rows:
+            number += 1
+        self._taken[name] = number
+        return f"{name}#{number}"
 
     def _add_folders(self, name: str) -> None:
         """Note the directories that a member is in, from the top."""
