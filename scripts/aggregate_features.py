@@ -14,8 +14,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from scripts.common import cli, store, tables
+from scripts.common import cli, files, store, tables
 from scripts.common.index import read_shards
+from scripts.common.journal import locked
 
 
 class MixedFeatures(ValueError):
@@ -74,8 +75,10 @@ def main(argv: list[str] | None = None) -> None:
     except MixedFeatures as error:
         sys.exit(f"error: {error}")
     write = {"grouped": store.merge, "flat": store.flatten}
-    layout = arguments.options["layout"]
-    write[layout](arguments.features, sources(manifests), provenance)
+    layout, features = arguments.options["layout"], arguments.features
+    with locked(features.with_suffix(".lock")):
+        files.remove_leftovers(features.parent, f"{features.stem}.")
+        write[layout](features, sources(manifests), provenance)
     rows = sorted(tables.read_all(manifests), key=lambda row: row.id)
     tables.write(arguments.table, rows)
     print(f"{sum(row.ok for row in rows)} of {len(rows)} videos have features")

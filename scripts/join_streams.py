@@ -11,7 +11,6 @@ with their number nor with their length.
 """
 
 import sys
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,9 +18,10 @@ import h5py
 import numpy as np
 from tqdm import tqdm
 
-from scripts.common import cli, store, tables
+from scripts.common import cli, files, store, tables
 from scripts.common.engine.parts import VideoWriter
 from scripts.common.ids import fingerprint
+from scripts.common.journal import locked
 from scripts.common.store import FeatureStore
 from scripts.common.tables import Row
 from scripts.common.versions import VERSIONS
@@ -120,13 +120,15 @@ def write(
 ) -> None:
     """Write the joined features of all rows that are ok, in one layout or the other."""
     rows = [row for row in rows if row.ok]
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".tmp-") as folder:
-        grouped = Path(folder) / target.name
+    grouped = files.temporary_for(target.with_suffix(".grouped"))
+    try:
         with h5py.File(grouped, "w") as file:
             for row in tqdm(rows, unit="video", disable=not sys.stderr.isatty()):
                 join(VideoWriter(file, row.id, row.key).group, stores, row.id)
         put = {"grouped": store.merge, "flat": store.flatten}[stores[0].layout]
         put(target, [(grouped, [row.id for row in rows])], provenance)
+    finally:
+        grouped.unlink(missing_ok=True)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -146,9 +148,11 @@ def main(argv: list[str] | None = None) -> None:
     stores = {path.stem: FeatureStore(path) for path in arguments.streams}
     manifests = [path.with_suffix(".tsv") for path in arguments.streams]
     rows = joined_rows([tables.read(path) for path in manifests], arguments.features)
+    held, features = list(stores.values()), arguments.features
     try:
-        held = list(stores.values())
-        write(arguments.features, rows, held, common_provenance(stores))
+        with locked(features.with_suffix(".lock")):
+            files.remove_leftovers(features.parent, f"{features.stem}.")
+            write(features, rows, held, common_provenance(stores))
     except Apart as error:
         sys.exit(f"error: {' and '.join(stores)}: {error}")
     tables.write(arguments.table, rows)

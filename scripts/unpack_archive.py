@@ -19,7 +19,6 @@ is not unpacked again, also after a kill.
 """
 
 import contextlib
-import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -54,10 +53,9 @@ def unpack(paths: Sequence[Path], manifest: Path, max_bytes: int) -> list[Row]:
     folder = manifest.with_suffix("")
     unfinished = folder.with_name(f".unpacking-{folder.name}")
     with locked(manifest.with_suffix(".lock")), contextlib.ExitStack() as stack:
-        files.remove_leftovers(folder.parent, f"{folder.name}.*")
+        files.remove_leftovers(folder.parent, f"{folder.name}.")
         source = Source(paths)
-        temporary = f"{files.TEMPORARY}{os.getpid()}-{folder.name}.unar"
-        scratch = folder.with_name(temporary)
+        scratch = files.temporary_for(folder.with_name(f"{folder.name}.unar"))
         stack.callback(shutil.rmtree, scratch, ignore_errors=True)
         archive = stack.enter_context(archives.open_archive(source, scratch, max_bytes))
         done = _journal(manifest.with_suffix(".journal"), source)

@@ -44,3 +44,12 @@ def test_leftovers_of_a_kill_are_removed_and_products_stay(tmp_path):
     (tmp_path / ".tmp-17-c" / "00001.jpg").touch()
     files.remove_leftovers(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_leftovers_of_others_stay_whatever_names_have_in_common(tmp_path):
+    """Archives are called by their files; their jobs run side by side."""
+    others = {".tmp-17-part-[1].rar.unar", ".tmp-17-1.rar.unar", ".tmp-17-[1]"}
+    for name in {*others, ".tmp-17-[1].rar.unar", ".tmp-17-[1].rar.tsv"}:
+        (tmp_path / name).touch()
+    files.remove_leftovers(tmp_path, "[1].rar.")
+    assert {path.name for path in tmp_path.iterdir()} == others

@@ -53,10 +53,17 @@ def write_if_changed(target: Path, text: str) -> bool:
     return True
 
 
-def remove_leftovers(directory: Path, pattern: str = "*") -> None:
-    """Delete what a killed process left half-written in the directory."""
-    for leftover in list(directory.glob(f"{TEMPORARY}*-{pattern}")):
-        _remove(leftover)
+def remove_leftovers(directory: Path, beginning: str = "") -> None:
+    """Delete what a killed process left half-written in the directory.
+
+    Args:
+        directory: nobody else may write such targets there meanwhile.
+        beginning: of the targets' names; what is written to others stays.
+    """
+    for leftover in list(directory.glob(f"{TEMPORARY}*")):
+        _, _, target = leftover.name.removeprefix(TEMPORARY).partition("-")
+        if target.startswith(beginning):
+            _remove(leftover)
 
 
 @contextlib.contextmanager

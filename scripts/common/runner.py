@@ -198,7 +198,7 @@ def run_shard(
     lock = job.manifest.with_suffix(".lock")
     with journal.locked(lock), files.room_needed(), stoppable():
         files.remove_leftovers(job.folder)
-        files.remove_leftovers(job.folder.parent, f"{job.folder.name}.*")
+        files.remove_leftovers(job.folder.parent, f"{job.folder.name}.")
         done = journal.Journal(job.manifest.with_suffix(".journal"))
         text = None
         # An edit during the job would pass for what the job has read: look again.
