@@ -1,7 +1,9 @@
 """The engine, with a network small enough to check by hand."""
 
+import os
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from models.sampling import uniform_twice
 from models.transforms import resize
 from models.views import views
 from models.zoo import Extractor
-from scripts.common.engine.decoding import Frames, read_windows
+from scripts.common.engine.decoding import Frames, read_pieces, read_windows
 from scripts.common.engine.extraction import Machine, Settings, extract
 from scripts.common.engine.networks import clips_that_fit
 from scripts.common.engine.parts import joined
@@ -160,6 +162,36 @@ def test_a_video_that_breaks_off_has_no_features_at_all(rows, monkeypatch):
         reference = expected(row.path, settings().sampling)
         features = results[row.id]["features"]
         np.testing.assert_allclose(features, reference, rtol=1e-5, atol=1e-6)
+
+
+def test_a_bug_in_what_reads_a_video_ends_all_at_once(rows, tmp_path):
+    make_video(tmp_path / "long.mp4", seconds=100, fps=25, size="64x48")
+
+    def read(row: Row, samplings):
+        if row.id == "video0":
+            raise ZeroDivisionError
+        yield from read_pieces(row, samplings)
+
+    runs = {"one": (Extractor(CARD, Average(), "none"), settings())}
+    long = Row("long", path=str(tmp_path / "long.mp4"))
+    tasks = [(row, ("one",)) for row in (long, rows[0])]
+    watch = Stopwatch()
+    with pytest.raises(ZeroDivisionError):
+        list(extract(tasks, runs, Machine(threads=2), watch, read))
+    assert watch.windows < 600  # of 625
+    assert not [thread for thread in threading.enumerate() if "Pool" in thread.name]
+
+
+def test_waiting_threads_of_torch_leave_the_cores_to_those_that_decode():
+    program = (
+        "import os, sys, scripts.extract_features;"
+        "print('torch' in sys.modules, os.environ['OMP_WAIT_POLICY'])"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    said = subprocess.check_output(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, text=True
+    )
+    assert said.split() == ["False", "passive"]
 
 
 def test_features_can_be_stored_as_float16(rows):

@@ -120,6 +120,19 @@ def test_frames_in_a_decoders_memory_order_give_the_same_clip():
     )
 
 
+@pytest.mark.parametrize("name", ["s3d_k400", "i3d_rgb_k400", "x3d_s_k400"])
+@given(height=sides, width=sides)
+@example(height=1080, width=1920)
+@example(height=255, width=255)
+@settings(max_examples=10, deadline=None)
+def test_a_crop_has_the_very_pixels_of_the_whole_frame(name, height, width):
+    card = models.card(name)
+    frames = noise(1, 3, height, width)
+    whole = models.prepare(frames, card, cropped=False)
+    cut = transforms.centre_crop(whole, card.crop, card.half_pixels)
+    assert torch.equal(models.prepare(frames, card), cut)
+
+
 def test_frames_are_left_alone():
     frames = noise(2, 3, 224, 224)
     copy = frames.clone()

@@ -18,8 +18,9 @@ from torchcodec.decoders import VideoDecoder
 from scripts.common.engine.windows import Sampling, Unsuited, needed_frames, windows
 from scripts.common.tables import Failure, Row
 
-# What is decoded at a time: enough to make up for the calls, little to hold.
-PIECE_FRAMES, PIECE_BYTES = 32, 16 * 2**20
+# What is decoded at a time: enough to make up for the calls, little to hold, also as
+# floats after the resize.
+PIECE_FRAMES, PIECE_BYTES = 16, 16 * 2**20
 
 
 class Frames:

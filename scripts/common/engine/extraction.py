@@ -1,31 +1,29 @@
 """The extraction engine: decode workers, batches that cross videos, any networks.
 
-videos -> decode workers: frames, uint8, each once -> bounded queue -> device:
-resize and crop, each frame once -> windows -> batches of whatever videos -> network
+videos -> decode workers: frames, uint8, each once -> resize and crop, each frame once:
+in the workers, or on the GPU -> windows -> batches of whatever videos -> network
 -> back while the next batch is computed -> arrays of each video, part by part
 """
 
-import contextlib
 import math
-import queue
-import threading
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 
 from torch import Tensor
 
 import models
-from models import views
 from scripts.common.engine import clips, networks
 from scripts.common.engine.clips import Clip
 from scripts.common.engine.decoding import Piece, Reader, read_pieces
 from scripts.common.engine.networks import Network
 from scripts.common.engine.outputs import VideoOutputs, computed
 from scripts.common.engine.parts import Part
+from scripts.common.engine.preparation import Prepared, Taker, prepare
 from scripts.common.engine.stopwatch import Stopwatch
 from scripts.common.engine.windows import Sampling
+from scripts.common.engine.workers import Task, decoded
 from scripts.common.tables import Failure, Row
 
 
@@ -65,12 +63,8 @@ class Machine:
     threads: int = 1
 
 
-# A video, and the names of the models whose features it lacks.
-Task = tuple[Row, tuple[str, ...]]
-
-
 def extract(
-    tasks: Iterable[Task],
+    tasks: Sequence[Task],
     runs: Mapping[str, tuple[models.Extractor, Settings]],
     machine: Machine,
     stopwatch: Stopwatch | None = None,
@@ -95,10 +89,8 @@ def extract(
     for extractor, settings in runs.values():
         clips.check(extractor, settings.sampling, settings.crops)
     networks.prepare_device(machine.device, machine.threads)
-    engine = _Engine(runs, machine, stopwatch or Stopwatch())
-    samplings = {name: settings.sampling for name, (_, settings) in runs.items()}
-    with closing(_decoded(tasks, samplings, machine, read)) as items:
-        yield from engine.run(items)
+    engine = _Engine(runs, machine.device, stopwatch or Stopwatch())
+    yield from engine.run(tasks, machine.threads, read)
 
 
 class _Video:
@@ -135,46 +127,59 @@ class _Video:
 class _Engine:
     """What is between decoded frames and finished arrays."""
 
-    def __init__(self, runs, machine: Machine, stopwatch: Stopwatch):
+    def __init__(self, runs, device: str, stopwatch: Stopwatch):
         self._settings = {name: settings for name, (_, settings) in runs.items()}
+        self._takers = {
+            name: Taker(extractor.card, settings.crops)
+            for name, (extractor, settings) in runs.items()
+        }
         self._networks = {
             name: Network(
                 extractor,
                 computed(settings.features, extractor.card, settings.sampling),
-                machine.device,
+                device,
                 settings.precision,
                 1 if clips.is_in_pieces(settings.sampling) else settings.batch_size,
                 settings.compiled,
             )
             for name, (extractor, settings) in runs.items()
         }
-        self._device, self._stopwatch = machine.device, stopwatch
+        self._device, self._stopwatch = device, stopwatch
         self._videos: dict[tuple[str, str], _Video] = {}
         # By video, the models that need more of its frames.
         self._reading: dict[str, set[str]] = {}
 
-    def run(self, items) -> Iterator[tuple[str, Row, Part | Failure]]:
-        """Yield results of what `_decoded` yields."""
-        items = self._stopwatch.waiting("wait for frames", items)
-        for (row, names), item in items:
-            reading = self._reading.setdefault(row.id, set(names))
-            if isinstance(item, Failure):
-                for name in names:
-                    if name in reading:
-                        self._videos.pop((name, row.id), None)
-                        yield name, row, item
-                del self._reading[row.id]
-                continue
-            for name in item.names:
-                if name in reading and (name, row.id) not in self._videos:
-                    self._videos[name, row.id] = self._begin(name, row, item)
-            yield from self._advance(row, item)
-            if not reading:
-                del self._reading[row.id]
+    def run(self, tasks: Sequence[Task], threads: int, read: Reader) -> Iterator:
+        """Yield what `extract` yields."""
+        with closing(self._prepared(tasks, threads, read)) as items:
+            for (row, names), item in items:
+                reading = self._reading.setdefault(row.id, set(names))
+                if isinstance(item, Failure):
+                    for name in names:
+                        if name in reading:
+                            self._videos.pop((name, row.id), None)
+                            yield name, row, item
+                    del self._reading[row.id]
+                    continue
+                yield from self._advance(row, item)
+                if not reading:
+                    del self._reading[row.id]
         for name in self._networks:
             yield from self._finished(name, self._networks[name].finish())
 
-    def _begin(self, name: str, row: Row, piece: Piece) -> _Video:
+    def _prepared(
+        self, tasks: Sequence[Task], threads: int, read: Reader
+    ) -> Iterator[tuple[Task, Prepared | Failure]]:
+        """Yield prepared pieces: a CPU's workers prepare them, a GPU does it itself."""
+        samplings = {name: each.sampling for name, each in self._settings.items()}
+        on_device = partial(prepare, takers=self._takers, device=self._device)
+        on_gpu = self._device.startswith("cuda")
+        use = _pinned if on_gpu else on_device
+        with closing(decoded(tasks, samplings, read, use, threads)) as items:
+            for task, item in self._stopwatch.waiting("wait for frames", items):
+                yield task, on_device(item) if isinstance(item, Piece) else item
+
+    def _begin(self, name: str, row: Row, piece: Prepared) -> _Video:
         settings, extractor = self._settings[name], self._networks[name].extractor
         cut = clips.cut(
             piece.count,
@@ -195,30 +200,23 @@ class _Engine:
         )
         return _Video(row, cut, outputs)
 
-    def _advance(self, row: Row, piece: Piece) -> Iterator:
+    def _advance(self, row: Row, piece: Prepared) -> Iterator:
         """Give a video's next frames to the networks; yield what is finished."""
-        self._stopwatch.add("decode", piece.seconds)
+        for part, seconds in piece.seconds.items():
+            self._stopwatch.add(part, seconds)
         reading = self._reading[row.id]
-        # A video that needs no more frames may be finished before the others' last.
-        names = [name for name in piece.names if name in reading]
-        cards = {name: self._networks[name].extractor.card for name in names}
-        crops = {name: self._settings[name].crops for name in names}
-        looks = {name: _look(cards[name], crops[name]) for name in names}
-        with self._stopwatch.measured("transfer and resize"):
-            frames = piece.frames.to(self._device, non_blocking=True)
-            prepared = {
-                look: _prepared(frames, cards[name], crops[name])
-                for look, name in {look: name for name, look in looks.items()}.items()
-            }
-        for name in names:
-            video = self._videos[name, row.id]
-            for clip, tensors in video.add(piece.numbers, prepared[looks[name]]):
+        for name, frames in piece.frames.items():
+            # A video that needs no more frames may be finished before the others' last.
+            if name not in reading:
+                continue
+            if (name, row.id) not in self._videos:
+                self._videos[name, row.id] = self._begin(name, row, piece)
+            video, taker = self._videos[name, row.id], self._takers[name]
+            for clip, whole in video.add(piece.numbers, frames):
                 if video.is_read:
                     reading.discard(name)
-                if crops[name] > 1:
-                    size = cards[name].crop
-                    tensors = [_cut(t, size, crops[name], clip.crop) for t in tensors]
-                results = self._networks[name].add((video, clip), tensors)
+                cut = [taker.crop(frame, clip.crop) for frame in whole]
+                results = self._networks[name].add((video, clip), cut)
                 yield from self._finished(name, results)
 
     def _finished(self, name: str, results: Iterator) -> Iterator:
@@ -235,70 +233,8 @@ class _Engine:
                 yield name, video.row, part
 
 
-def _look(card: models.Card, crops: int) -> tuple:
-    """Return what decides how frames are prepared; models of one look share them."""
-    return card.resize, card.crop, card.half_pixels, card.colour, crops == 1
-
-
-def _prepared(frames: Tensor, card: models.Card, crops: int) -> Tensor:
-    """Return frames (n, H, W, C): a batch of them has its channels last.
-
-    Where there are several crops, each is cut when it is needed.
-    """
-    clip = models.prepare(frames, card, cropped=crops == 1)
-    return clip.permute(1, 2, 3, 0).contiguous()
-
-
-def _cut(frame: Tensor, size: int, crops: int, number: int) -> Tensor:
-    """Return one of several crops of a frame (H, W, C)."""
-    cut = views.crop(frame.permute(2, 0, 1), size, crops, number)
-    return cut.permute(1, 2, 0)
-
-
-def _decoded(
-    tasks: Iterable[Task],
-    samplings: Mapping[str, Sampling],
-    machine: Machine,
-    read: Reader,
-) -> Iterator[tuple[Task, Piece | Failure]]:
-    """Yield the frames of several videos at a time; those of one are in order."""
-    waiting, taking = iter(tasks), threading.Lock()
-    # The bound keeps memory constant however far decoding could run ahead.
-    ready: queue.Queue = queue.Queue(maxsize=machine.threads + 2)
-    stopped = threading.Event()
-    pinned = machine.device.startswith("cuda")
-
-    def put(item) -> bool:
-        while not stopped.is_set():
-            with contextlib.suppress(queue.Full):
-                ready.put(item, timeout=0.1)
-                return True
-        return False
-
-    def decode() -> None:
-        while not stopped.is_set():
-            with taking:
-                task = next(waiting, None)
-            if task is None:
-                break
-            row, names = task
-            wanted = {name: samplings[name] for name in names}
-            try:
-                for piece in read(row, wanted):
-                    if pinned and not piece.frames.is_cuda:
-                        piece = replace(piece, frames=piece.frames.pin_memory())
-                    if not put((task, piece)):
-                        return
-            except Failure as failure:
-                put((task, failure))
-
-    with ThreadPoolExecutor(machine.threads) as pool:
-        workers = [pool.submit(decode) for _ in range(machine.threads)]
-        try:
-            while not (all(worker.done() for worker in workers) and ready.empty()):
-                with contextlib.suppress(queue.Empty):
-                    yield ready.get(timeout=0.1)
-        finally:
-            stopped.set()
-    for worker in workers:
-        worker.result()
+def _pinned(piece: Piece) -> Piece:
+    """Return a piece that a GPU can copy while it computes."""
+    if piece.frames.is_cuda:
+        return piece
+    return replace(piece, frames=piece.frames.pin_memory())

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from scripts.common import files, tables
 
-# What a job of extraction does in turn, and what its other threads do meanwhile.
+# What a job of extraction does in turn, and what its other threads do meanwhile:
+# on a CPU they resize.
 IN_TURN = ("load", "wait for frames", "transfer and resize", "network")
-BESIDE = ("decode", "write")
+BESIDE = ("decode", "resize", "write")
 
 
 class Stopwatch:
