@@ -5,6 +5,8 @@ Output, below a directory; <slug> is the video's name in file names:
     npy         <slug>_<array>.npy, as video_features has them
     pickle      <slug>_<array>.pkl, likewise: one NumPy array each
     parquet     features.parquet, a row a window: video, window, start, end, <array> …
+                steps.parquet, likewise a row a step, for what goes over whole videos
+                and has features in time: video, step, start, end, <array> …
     webdataset  00000.tar …: <slug>.<array>.npy and <slug>.json, a dot in it as `=2E`
 """
 
@@ -23,7 +25,7 @@ from scripts.common import cli, files
 from scripts.common.ids import slug
 from scripts.common.store import Arrays, FeatureStore, NotFeatures
 
-TIMES = ("timestamps", "step_timestamps")
+TIMES, STEPS = "timestamps", "step_timestamps"
 # Videos in a file, or written at once.
 IN_A_TAR, AT_ONCE = 10_000, 256
 
@@ -46,34 +48,44 @@ def to_pickle(videos: Videos, target: Path) -> None:
                 temporary.write_bytes(pickle.dumps(array))
 
 
-def to_parquet(videos: Videos, target: Path) -> None:
-    """Write one table with a row for each window; a row's array is a flat list.
+def to_parquet(
+    videos: Videos, target: Path, unit: str = "window", times: str = "timestamps"
+) -> None:
+    """Write one table; a row's array becomes a flat list.
+
+    videos: with arrays of as many rows as the times have.
+    target: the file.
+    unit: what a row is.
+    times: the array of begins and ends.
 
     Raises:
-        ValueError: an array has other rows than windows, as features by step have.
+        ValueError: an array has other rows than the times; or there is no video.
     """
     import pyarrow
     from pyarrow import parquet
 
     def table(video_id: str, arrays: Arrays) -> pyarrow.Table:
-        times = arrays["timestamps"]
+        spans = arrays[times]
         columns = {
-            "video": [video_id.encode("utf-8", "replace").decode()] * len(times),
-            "window": range(len(times)),
-            "start": times[:, 0],
-            "end": times[:, 1],
+            "video": [video_id.encode("utf-8", "replace").decode()] * len(spans),
+            unit: range(len(spans)),
+            "start": spans[:, 0],
+            "end": spans[:, 1],
         }
         for name, array in arrays.items():
-            if name in TIMES:
+            if name == times:
                 continue
-            if len(array) != len(times):
-                raise ValueError(f"'{name}' has other rows than windows: leave it out")
+            if len(array) != len(spans):
+                raise ValueError(
+                    f"'{name}' of {video_id} has {len(array)} rows, and {times} has"
+                    f" {len(spans)}: name the other arrays with --arrays"
+                )
             width = int(np.prod(array.shape[1:], dtype=int))
             values = pyarrow.array(array.ravel())
             columns[name] = pyarrow.FixedSizeListArray.from_arrays(values, width)
         return pyarrow.table(columns)
 
-    with files.atomic(target / "features.parquet") as temporary:
+    with files.atomic(target) as temporary:
         writer = None
         for batch in _batches(videos, AT_ONCE):
             rows = pyarrow.concat_tables([table(*video) for video in batch])
@@ -82,6 +94,21 @@ def to_parquet(videos: Videos, target: Path) -> None:
         if writer is None:
             raise ValueError("there is no video")
         writer.close()
+
+
+def by_step(store: FeatureStore, names: Iterable[str]) -> list[str]:
+    """Return which arrays have a row for each step of a video, and none for a window.
+
+    All videos are looked at: a short one may have one of either.
+    """
+
+    def rows_are_those_of(times: str, name: str) -> bool:
+        counts = ((store.count(v, name), store.count(v, times)) for v in store.ids)
+        return all(rows == expected for rows, expected in counts)
+
+    if STEPS not in store.names or rows_are_those_of(TIMES, STEPS):
+        return []
+    return [name for name in names if rows_are_those_of(STEPS, name)]
 
 
 def to_webdataset(videos: Videos, target: Path) -> None:
@@ -104,9 +131,27 @@ def to_webdataset(videos: Videos, target: Path) -> None:
 FORMS: dict[str, Callable[[Videos, Path], None]] = {
     "npy": to_npy,
     "pickle": to_pickle,
-    "parquet": to_parquet,
     "webdataset": to_webdataset,
 }
+
+
+def export(store: FeatureStore, names: Iterable[str], form: str, target: Path) -> None:
+    """Write arrays of a file in a form below a directory."""
+
+    def videos(some: Iterable[str]) -> Videos:
+        for video_id in tqdm(store.ids, unit="video", disable=None):
+            yield video_id, {name: store.read(video_id, name) for name in some}
+
+    if form != "parquet":
+        FORMS[form](videos(names), target)
+        return
+    steps = by_step(store, names)
+    windows = dict.fromkeys([*names, TIMES])
+    windows = [name for name in windows if name not in steps]
+    to_parquet(videos(windows), target / "features.parquet")
+    if steps:
+        steps = list(dict.fromkeys([*steps, STEPS]))
+        to_parquet(videos(steps), target / "steps.parquet", "step", STEPS)
 
 
 def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
@@ -132,7 +177,9 @@ def main(argv: list[str] | None = None) -> None:
     """Export one file."""
     parser = cli.command("export_features", __doc__)
     parser.add_argument("file", type=Path, help="HDF5 with features")
-    parser.add_argument("--to", choices=FORMS, required=True, help="the form")
+    parser.add_argument(
+        "--to", choices=[*FORMS, "parquet"], required=True, help="the form"
+    )
     parser.add_argument(
         "--output", type=Path, help="directory (default: FILE without .h5, -FORM)"
     )
@@ -147,14 +194,7 @@ def main(argv: list[str] | None = None) -> None:
     target = arguments.output or file.with_name(f"{file.stem}-{form}")
     try:
         store = FeatureStore(file)
-        names = arguments.arrays or store.names
-        if form == "parquet":
-            names = dict.fromkeys([*names, "timestamps"])
-        videos = (
-            (video_id, {name: store.read(video_id, name) for name in names})
-            for video_id in tqdm(store.ids, unit="video", disable=None)
-        )
-        FORMS[form](videos, target)
+        export(store, arguments.arrays or store.names, form, target)
     except (NotFeatures, FileNotFoundError, ValueError) as error:
         sys.exit(f"error: {error}")
     except KeyError as error:

@@ -152,8 +152,47 @@ def test_exported_as_a_table(path):
     last = next(row for row in rows if row["video"] == "x" and row["window"] == 4)
     assert last["features"] == [4.0] * 4
     assert (last["start"], last["end"]) == (5.0, 5.0)
-    with pytest.raises(SystemExit, match="'fc' has other rows than windows"):
+    with pytest.raises(
+        SystemExit, match=r"'fc' of .* rows, and timestamps has \d: name"
+    ):
         export(path, "--to", "parquet")
+
+
+@pytest.mark.parametrize("layout", store.LAYOUTS)
+def test_features_by_step_are_exported_as_a_table_of_their_own(tmp_path, layout):
+    found = []
+    for video, steps in (("a", 3), ("b", 1)):
+        part, times = tmp_path / f"{steps}.h5", np.arange(2.0 * steps).reshape(-1, 2)
+        of_steps = {"fc": times[:, :1] + [0, 1, 2], "step_timestamps": times}
+        of_video = {"features": np.ones((1, 4)), "timestamps": np.array([[0, steps]])}
+        store.write_part(part, video, "k", of_video | of_steps)
+        found.append((part, [video]))
+    write = {"grouped": store.merge, "flat": store.flatten}[layout]
+    write(tmp_path / "all.h5", found, ABOUT)
+    folder = export(tmp_path / "all.h5", "--to", "parquet")
+    rows = parquet.read_table(folder / "features.parquet").to_pylist()
+    assert [(row["video"], row["end"]) for row in rows] == [("a", 3), ("b", 1)]
+    assert "fc" not in rows[0]
+    rows = parquet.read_table(folder / "steps.parquet").to_pylist()
+    assert [(row["video"], row["step"]) for row in rows] == [
+        ("a", 0),
+        ("a", 1),
+        ("a", 2),
+        ("b", 0),
+    ]
+    assert rows[2] == {
+        "video": "a",
+        "step": 2,
+        "start": 4.0,
+        "end": 5.0,
+        "fc": [4.0, 5.0, 6.0],
+    }
+    folder = export(tmp_path / "all.h5", "--to", "parquet", "--arrays", "fc")
+    assert parquet.read_table(folder / "steps.parquet")["fc"].to_pylist()[2] == [
+        4,
+        5,
+        6,
+    ]
 
 
 def test_exported_as_a_webdataset(path, monkeypatch):
