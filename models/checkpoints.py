@@ -26,6 +26,13 @@ BARE = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 MAGIC = (ZIP, b"\x80")
 """How a checkpoint begins: with PyTorch's archive, or as a pickle."""
 
+MISTAKEN = {
+    b"\x1f\x8b": "a gzip archive: unpack the checkpoint first",
+    b"version https://git-lfs": "a pointer of Git LFS: `git lfs pull` first",
+    b"<": "a web page: download the file itself",
+}
+"""How files begin that are mistaken for checkpoints, and what they are."""
+
 
 class CheckpointError(ValueError):
     """A file that is no checkpoint, or a checkpoint that does not fit the network."""
@@ -170,11 +177,14 @@ def _trimmed(shape: torch.Size) -> torch.Size:
 def check_magic(path: Path) -> None:
     """Raise `CheckpointError` unless a file begins as a checkpoint does."""
     with path.open("rb") as file:
-        head = file.read(max(map(len, MAGIC)))
-    if head.startswith(b"\x1f\x8b"):
-        raise CheckpointError(f"{path} is a gzip archive: unpack the checkpoint first")
-    if not head.startswith(MAGIC):
-        raise CheckpointError(f"{path} is not a PyTorch checkpoint")
+        head = file.read(64)
+    if head.startswith(MAGIC):
+        return
+    for beginning, kind in MISTAKEN.items():
+        if head.lstrip().startswith(beginning):
+            raise CheckpointError(f"{path} is {kind}")
+    what = "is not a PyTorch checkpoint" if head else "is empty"
+    raise CheckpointError(f"{path} {what}")
 
 
 def _loaded(path: Path) -> Any:

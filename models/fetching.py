@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from models.cards.base import Card
+from models.cards.base import NEVER, Card, Checkpoint
 from models.checkpoints import MAGIC, CheckpointError, check_magic, read
 
 ATTEMPTS = 4
@@ -35,13 +35,17 @@ class CheckpointUnavailable(RuntimeError):
     """A checkpoint that could not be brought; the message says how to do it by hand."""
 
     def __init__(self, card: Card, path: Path, reasons: list[str]) -> None:
-        file = card.checkpoint
+        file, told = card.checkpoint, "".join(f"  {reason}\n" for reason in reasons)
         super().__init__(
             f"cannot get {file.file} ({file.size}), the weights of {card.name!r}:\n"
-            + "".join(f"  {reason}\n" for reason in reasons)
-            + f"Download it by hand from {file.page}\n"
-            + f"and put it at {path.absolute()}"
+            f"{told}{self._remedy(file)}\nand put it at {path.absolute()}"
         )
+
+    @staticmethod
+    def _remedy(file: Checkpoint) -> str:
+        if file.size == NEVER:
+            return f"Train one, as {file.page} does,"
+        return f"Download it by hand from {file.page}"
 
 
 def sha256(path: str | Path) -> str:

@@ -51,7 +51,9 @@ class TAM(nn.Module):
     depthwise: one weight a channel; otherwise all channels are mixed.
     """
 
-    def __init__(self, channels: int, frames: int, method: str, depthwise: bool):
+    def __init__(
+        self, channels: int, frames: int, method: str, depthwise: bool
+    ) -> None:
         super().__init__()
         self.frames, self.method = frames, method
         self.groups = channels if depthwise else 1

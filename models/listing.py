@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from models import cards
-from models.cards.base import FILTERS, Card
+from models.cards.base import FILTERS, NEVER, Card
 from models.cards.protocols import AVERAGES, protocol
 
 _HEAD = ("name", "frames", "stride", "fps", "crop", "features", "weights", "accuracy")
@@ -87,13 +87,9 @@ def _row(card: Card) -> tuple[str, ...]:
         "video's" if card.fps is None else f"{card.fps:g}",
         str(card.crop),
         str(card.features["features"].dim),
-        "yes" if _is_published(card) else "-",
+        "-" if card.checkpoint.size == NEVER else "yes",
         "-" if figure is None else f"{figure:.1f} % {label.split()[-1]}",
     )
-
-
-def _is_published(card: Card) -> bool:
-    return card.checkpoint.size != "never published"
 
 
 def _window(card: Card) -> str:
@@ -146,8 +142,8 @@ def _accuracy(card: Card) -> str:
 
 def _weights(card: Card) -> Iterator[str]:
     file = card.checkpoint
-    if not _is_published(card):
-        yield f"never published; those of {card.source} fit"
+    if file.size == NEVER:
+        yield f"{NEVER}; what the program of {card.source} makes fits"
         return
     yield f"{file.file}, {file.size}; {file.layout}; licence: {file.licence}"
     if file.sha256:

@@ -24,6 +24,7 @@ class RevMViT(nn.Module):
     depth: the number of blocks.
     stages: the blocks with which the second to fourth stage begin.
     frames, size: the network's own length and side, in pixels.
+    width: of the first block; it doubles with each stage.
     """
 
     def __init__(
@@ -80,7 +81,9 @@ class Block(nn.Module):
         self.F = Normed("attn", Attention(width, width, heads, None, kv_stride), width)
         self.G = Normed("mlp", MLP(width), width)
 
-    def forward(self, first: Tensor, second: Tensor, sides: tuple):
+    def forward(
+        self, first: Tensor, second: Tensor, sides: tuple
+    ) -> tuple[Tensor, Tensor, tuple]:
         first = first + self.F.attn(self.F.norm(second), sides)[0]
         second = second + self.G.mlp(self.G.norm(first))
         return first, second, sides
@@ -96,7 +99,9 @@ class Transition(nn.Module):
         self.G = Normed("mlp", MLP(wide), wide)
         self.res_proj = nn.Linear(width, wide)
 
-    def forward(self, first: Tensor, second: Tensor, sides: tuple):
+    def forward(
+        self, first: Tensor, second: Tensor, sides: tuple
+    ) -> tuple[Tensor, Tensor, tuple]:
         x = (first + second) / 2
         attention = self.F.attn
         shortcut, _ = attention.pool("q", attention.split(self.res_proj(x)), sides)

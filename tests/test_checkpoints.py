@@ -103,10 +103,18 @@ def test_code_in_a_checkpoint_does_not_run(tmp_path, zipped):
 
 def test_a_file_that_is_no_checkpoint_is_refused(tmp_path, payload):
     path = tmp_path / "w.pt"
-    for content in (HTML, b"", payload[: len(payload) // 2], b"\x80\x02garbage"):
+    for content, message in (
+        (HTML, "is a web page"),
+        (b"", "is empty"),
+        (b"version https://git-lfs.github.com/spec/v1\noid", "pointer of Git LFS"),
+        (b"hello", "is not a PyTorch checkpoint"),
+        (payload[: len(payload) // 2], "is damaged"),
+        (b"\x80\x02garbage", "is damaged"),
+    ):
         path.write_bytes(content)
-        with pytest.raises(checkpoints.CheckpointError, match=re.escape(str(path))):
+        with pytest.raises(checkpoints.CheckpointError, match=message) as caught:
             checkpoints.read(path)
+        assert str(path) in str(caught.value)
     with pytest.raises(FileNotFoundError):
         checkpoints.read(tmp_path / "none.pt")
 
@@ -209,7 +217,7 @@ def test_a_placed_file_needs_no_network(payload, tmp_path):
 
 def test_a_placed_web_page_is_not_taken_for_a_checkpoint(tmp_path):
     (tmp_path / "weights.pt").write_bytes(HTML)
-    with pytest.raises(models.CheckpointUnavailable, match="not a PyTorch checkpoint"):
+    with pytest.raises(models.CheckpointUnavailable, match="is a web page: download"):
         models.fetch(card_for(), tmp_path)
     assert (tmp_path / "weights.pt").read_bytes() == HTML  # not ours to delete
 
@@ -317,6 +325,9 @@ def test_every_address_that_failed_is_named(server, tmp_path):
 def test_a_card_without_address_says_what_to_do(tmp_path):
     with pytest.raises(models.CheckpointUnavailable, match="no address is known"):
         models.fetch(card_for(), tmp_path)
+    with pytest.raises(models.CheckpointUnavailable, match="never published") as caught:
+        models.fetch(models.card("ibm_mini_ssv2_resnet_18_f8"), tmp_path)
+    assert "Train one, as https://github.com/IBM/" in str(caught.value)
 
 
 def test_a_redirect_to_a_local_file_is_not_followed(server, tmp_path):

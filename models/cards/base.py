@@ -84,6 +84,10 @@ class Feature:
         _require(bool(self.meaning), "a feature needs a meaning")
 
 
+NEVER = "never published"
+"""The size of weights that nobody published; what the author's program makes fits."""
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """A file of published weights.
@@ -91,7 +95,7 @@ class Checkpoint:
     urls: direct addresses of the file, tried in this order; may be empty.
     page: the page that a person opens to find the file.
     file: the name under which the file is kept.
-    size: its size in words, for messages ("120 MiB").
+    size: its size in words, for messages ("120 MiB"), or `NEVER`.
     layout: what is in it ("state dict", "state dict under DataParallel's module.").
     licence: the terms of the repository that publishes it.
     sha256: its SHA-256 in hexadecimal, or the first 8 or more digits where no more

@@ -22,7 +22,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from models.cards.base import Card, Checkpoint, Feature, Flow, Resize
+from models.cards.base import NEVER, Card, Checkpoint, Feature, Flow, Resize
 
 SOURCE = "https://github.com/IBM/action-recognition-pytorch"
 STUDY = "https://arxiv.org/abs/2010.11757"
@@ -150,7 +150,7 @@ def _card(
             urls=(),
             page=SOURCE,
             file=f"{name}.pth.tar",
-            size="never published",
+            size=NEVER,
             layout="that of its train.py: state_dict, under DataParallel's module.",
             licence="Apache-2.0",
         ),

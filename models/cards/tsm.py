@@ -19,7 +19,7 @@ import re
 from dataclasses import replace
 from functools import partial
 
-from models.cards.base import Card, Checkpoint, Feature, Flow, Resize
+from models.cards.base import NEVER, Card, Checkpoint, Feature, Flow, Resize
 
 SOURCE = "https://github.com/mit-han-lab/temporal-shift-module"
 HOSTS = (
@@ -127,7 +127,7 @@ def _read(name: str) -> Card | None:
             urls=(),
             page=SOURCE,
             file=f"{name}.pth.tar",
-            size="never published",
+            size=NEVER,
             layout="that of its main.py: state_dict, under DataParallel's module.",
             licence="MIT",
         ),
