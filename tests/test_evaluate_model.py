@@ -210,6 +210,7 @@ def test_videos_of_several_labels_get_average_precision(dataset, tmp_path):
         ("ibm_mini_ssv2_i3d_f8", {}, ("uniform", 1, 1, "logits")),
         ("slowfast_8x8_r50_k400", {}, ("dense", 10, 3, "probabilities")),
         ("slowfast_16x8_r50_charades", {}, ("dense", 10, 3, "maximum")),
+        ("slowfast_16x8_r50_multigrid_ssv2", {}, ("uniform", 1, 1, "logits")),
         ("slowfast_8x8_r50_k400", {"clips": 2}, ("dense", 2, 3, "probabilities")),
         ("s3d_k400", {}, ("dense", 1, 1, "logits")),
         ("s3d_k400", {"sampling": "uniform"}, ("uniform", 1, 1, "logits")),

@@ -203,6 +203,7 @@ def test_the_published_network_of_flow():
     + [
         ("tsm/tsn_resnet50_ssv2_8seg", "tsn_resnet50_ssv2_8seg"),
         ("tsm/tsm_resnet50_k400_12seg", "tsm_resnet50_k400_12seg"),
+        ("TSM-ResNet18-UCF101-8seg", "tsm_resnet18_ucf101_8seg"),
         ("tsm/tsm_resnet50_k400_8seg__native", "tsm_resnet50_k400_8seg"),
         (
             "TSM_kinetics_RGB_resnet50_shift8_blockres_avg_segment8_e100_dense",

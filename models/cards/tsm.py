@@ -82,7 +82,8 @@ def parse(name: str) -> Card | None:
 
 def _read(name: str) -> Card | None:
     """The card of a network without weights and figures, or None."""
-    found = _OWN.fullmatch(name) or _FILE.fullmatch(name)
+    spelled = re.sub("[ -]+", "_", name.lower())
+    found = _OWN.fullmatch(spelled) or _FILE.fullmatch(name)
     if not found or found["backbone"] not in WIDTHS:
         return None
     backbone, segments = found["backbone"], int(found["segments"])
@@ -175,7 +176,7 @@ def _published(
     if dense:
         card = replace(card, sampling="dense", stride=DENSE // card.frames)
     # The file of the TSN serves all ways to take a clip, and stands for the first.
-    first = file != _TSN or name == "tsn_resnet50_k400_8seg"
+    first = file != _TSN or name == _TSN_FIRST
     own = (file, f"tsm/{file}") if first else ()
     return replace(
         card,
@@ -196,10 +197,8 @@ def _file(dataset: str, modality: str, backbone: str, end: str) -> str:
     return f"TSM_{dataset}_{modality}_{backbone}_shift8_blockres_avg_segment{end}"
 
 
-_TSN, _TSN_FIRST = (
-    "TSM_kinetics_RGB_resnet50_avg_segment5_e50",
-    "tsn_resnet50_k400_8seg",
-)
+_TSN = "TSM_kinetics_RGB_resnet50_avg_segment5_e50"
+_TSN_FIRST = "tsn_resnet50_k400_8seg"
 _K400, _K400_MOBILE, _K400_FLOW, _V1, _V1_101, _V2, _V2_101 = (
     partial(_file, *words)
     for words in (
@@ -214,7 +213,7 @@ _K400, _K400_MOBILE, _K400_FLOW, _V1, _V1_101, _V2, _V2_101 = (
 )
 
 CARDS = (
-    _published("tsn_resnet50_k400_8seg", _TSN, 68.8, 97),
+    _published(_TSN_FIRST, _TSN, 68.8, 97),
     _published("tsn_resnet50_k400_8seg_dense", _TSN, 70.6, 97, dense=True),
     # The frames with which it was trained, of which no accuracy is published.
     _published("tsn_resnet50_k400_5seg", _TSN, None, 97),
