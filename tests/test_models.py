@@ -292,6 +292,8 @@ def test_an_unknown_name_is_answered_with_the_nearest(function):
 def test_a_name_like_no_other_is_answered_with_where_the_names_are():
     with pytest.raises(models.UnknownModel, match="`python -m models` lists it"):
         models.card("qqqqqqqq")
+    with pytest.raises(models.UnknownModel, match="`python -m models i3d` lists those"):
+        models.card("i3d")
 
 
 @pytest.mark.parametrize("taken", ["s3d_k400", "s3d_kylemin/s3d_kylemin"])

@@ -43,7 +43,13 @@ class UnknownModel(KeyError):
 
     def __init__(self, name: str, known: list[str]) -> None:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else "`python -m models` lists it"
+        alike = name and any(name.casefold() in other.casefold() for other in known)
+        if alike:
+            hint = f"`python -m models {name}` lists those like it"
+        elif near:
+            hint = f"did you mean {near[0]!r}?"
+        else:
+            hint = "`python -m models` lists it"
         super().__init__(f"{name!r} is not in the zoo; {hint}")
 
     def __str__(self) -> str:
