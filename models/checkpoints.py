@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from models import caffe2
+from models.recognition import recognised
 
 ZIP = b"PK\x03\x04"
 """How the archive begins that torch.save makes."""
@@ -119,7 +120,8 @@ def load_strict(network: nn.Module, state: Mapping[str, Tensor]) -> None:
     layouts of `_as_in` are the network's own too.
 
     Raises `CheckpointError`, which names what is missing, unexpected or of another
-    shape, and what the weights look like if the network has a method `recognise`.
+    shape, and what the weights look like, if they are of another network that the zoo
+    knows.
     """
     own = network.state_dict()
     state = _as_in(own, state)
@@ -140,7 +142,9 @@ def load_strict(network: nn.Module, state: Mapping[str, Tensor]) -> None:
         lines = (f"{_some(keys)} {what}" for what, keys in problems.items() if keys)
         kind = type(network).__name__
         message = f"the checkpoint does not fit {kind}: {'; '.join(lines)}"
+        # PySlowFast's networks tell themselves apart: their keys are the same.
         looks = network.recognise(state) if hasattr(network, "recognise") else None
+        looks = looks or recognised(state, own)
         raise CheckpointError(
             f"{message}; the file looks like {looks}" if looks else message
         )

@@ -1,6 +1,7 @@
 """The zoo: parity with the upstream networks, the contract, the registry, the cards."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 import models
-from models import __main__, cards, checkpoints, fetching, listing, zoo
+from models import __main__, cards, checkpoints, fetching, listing, networks, zoo
 from tests.recipe import Golden, clip, goldens, relative_l2
 
 S3D = Golden("s3d_kylemin/s3d_kylemin", "t16")
@@ -225,6 +226,26 @@ def test_the_checkpoint_of_another_network_gives_a_short_error():
     with pytest.raises(checkpoints.CheckpointError, match=r"and \d+ more") as caught:
         models.create("s3d_k400", checkpoint=R2PLUS1D.weights)
     assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS.values()))
+def test_weights_of_another_network_are_recognised(name):
+    other = "x3d_xs_k400" if name.startswith("s3d") else "s3d_k400"
+    with torch.device("meta"):
+        state = networks.build(models.card(name)).state_dict()
+        network = networks.build(models.card(other))
+    with pytest.raises(checkpoints.CheckpointError, match="looks like") as caught:
+        checkpoints.load_strict(network, state)
+    (example,) = re.findall(r"looks like .*\((\w+)\)", str(caught.value))
+    assert models.card(example).network == models.card(name).network
+
+
+def test_weights_of_the_same_network_look_like_nothing_else():
+    short = dict(S3D.weights)
+    del short["fc.0.bias"]
+    with pytest.raises(checkpoints.CheckpointError) as caught:
+        models.create("s3d_k400", checkpoint=short)
+    assert "looks like" not in str(caught.value)
 
 
 def test_only_the_batch_counters_may_be_missing():
