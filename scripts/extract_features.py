@@ -124,7 +124,8 @@ def extract_videos(arguments: argparse.Namespace) -> int:
             if result.is_last:
                 video = writers[row.id].group
                 windows, width = video["features"].shape
-                print(f"{row.id}: {windows} windows of {width} numbers")
+                several = "s" * (windows != 1)
+                print(f"{row.id}: {windows} window{several} of {width} numbers")
                 if arguments.show_pred:
                     print_classes(video, weights)
     print(f"features are in {output}; {stopwatch}")

@@ -2,12 +2,14 @@
 
     python -m scripts.infer --model s3d_k400 video.mp4
     python -m scripts.infer --model s3d_k400 video.mp4 --output picture.png
-    python -m scripts.infer --model tsm_resnet50_k400_8seg --step 8 video.mp4 \\
-        --output annotated.mp4
+    python -m scripts.infer --model tsm_resnet50_k400_8seg --stack 32 --step 8 \\
+        video.mp4 --output annotated.mp4
 
 Prints the most likely classes of each window, and those of the whole video. A picture
 shows the classes over time under a strip of frames; a video has the class of each
-window written into it. `--checkpoint` takes what `train_model` has written, too.
+window written into it. Models that spread their frames over a video have one window,
+unless `--stack` says how many frames each takes in. `--checkpoint` takes what
+`train_model` has written, too.
 """
 
 import argparse
@@ -172,7 +174,7 @@ def main(argv: list[str] | None = None) -> None:
     add("video", type=Path, help="any video file")
     add_model_arguments(parser)
     add("--output", type=output, help="picture or video to write")
-    add("--top", type=int, default=5, help="classes to show (default: 5)")
+    add("--top", type=cli.positive, default=5, help="classes to show (default: 5)")
     add_window_arguments(parser, tail="last")
     try:
         run(parser.parse_args(argv))

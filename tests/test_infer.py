@@ -86,6 +86,18 @@ def test_a_network_with_classes_of_its_own_says_them(video, tmp_path, capsys):
         assert all(f"{name} 0." in line for name in own)
 
 
+def test_what_another_network_learnt_is_refused(video, tmp_path):
+    own = ["jump", "walk"]
+    clips = {"frames": 4, "stride": 1, "sampling": "uniform", "fps": None, "size": 64}
+    state = models.create(MODEL, classes=own).network.state_dict()
+    content = {"model": MODEL, "classes": own, "state_dict": state, "options": clips}
+    torch.save(content, tmp_path / "model.pt")
+    arguments = ["--model", "s3d_k400", "--checkpoint", str(tmp_path / "model.pt")]
+    with pytest.raises(SystemExit) as error:
+        infer.main([*arguments, str(video)])
+    assert "it is of another model" in error.value.code
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -107,6 +119,13 @@ def test_an_output_of_no_known_kind_is_refused_before_anything_runs(video, capsy
     with pytest.raises(SystemExit):
         infer.main([*RANDOM, str(video), "--output", "seen.txt"])
     assert "'seen.txt' ends with none of" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("argument", ["--threads", "--stride", "--step", "--stack"])
+def test_a_number_that_cannot_be_is_refused(video, capsys, argument):
+    with pytest.raises(SystemExit):
+        infer.main([*RANDOM, str(video), argument, "0"])
+    assert "'0' is no whole number of 1 or more" in capsys.readouterr().err
 
 
 def test_captions_end_where_the_next_window_begins():

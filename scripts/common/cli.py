@@ -14,6 +14,14 @@ def command(name: str, description: str, epilog: str = "") -> argparse.ArgumentP
     )
 
 
+def positive(text: str) -> int:
+    """Return the number that is typed, which is to be 1 or more."""
+    number = int(text) if text.strip().isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number of 1 or more")
+    return number
+
+
 def add_options(parser: argparse.ArgumentParser, meaning: str) -> None:
     """Add `--options`: what decides about a result, as the workflow passes it."""
     parser.add_argument(

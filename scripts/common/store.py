@@ -306,7 +306,8 @@ def provenance(path: Path) -> dict:
         NotFeatures: the file is not one of ours.
     """
     if not h5py.is_hdf5(path):
-        raise NotFeatures(f"{path} is no HDF5 file")
+        what = "is no HDF5 file" if path.exists() else "is not there"
+        raise NotFeatures(f"{path} {what}")
     with h5py.File(path) as file:
         if file.attrs.get("format") != FORMAT:
             raise NotFeatures(f"{path} holds other things than features of ours")

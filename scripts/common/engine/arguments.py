@@ -4,13 +4,14 @@ import argparse
 import os
 from pathlib import Path
 
+from scripts.common import cli
 from scripts.common.engine.features import WHOLE
 from scripts.common.engine.windows import TAILS
 
 
 def stack(text: str) -> int | str:
     """Return the `stack` that is typed: a number of frames, or `video`."""
-    return text if text == WHOLE else int(text)
+    return text if text == WHOLE else cli.positive(text)
 
 
 def fps(text: str) -> float | str:
@@ -20,7 +21,7 @@ def fps(text: str) -> float | str:
 
 def batch_size(text: str) -> int | None:
     """Return the batch size that is typed: a number, or None for `auto`."""
-    return None if text == "auto" else int(text)
+    return None if text == "auto" else cli.positive(text)
 
 
 def add_model_arguments(to: argparse.ArgumentParser) -> None:
@@ -41,7 +42,7 @@ def add_model_arguments(to: argparse.ArgumentParser) -> None:
     )
     to.add_argument(
         "--threads",
-        type=int,
+        type=cli.positive,
         default=os.cpu_count(),
         metavar="N",
         help="default: all cores",
@@ -60,7 +61,7 @@ def add_window_arguments(to: argparse.ArgumentParser, tail: str) -> None:
         ("--stride", "from one frame of a window to the next (default: the model's)"),
         ("--step", "frames from one window's start to the next's (default: a window)"),
     ):
-        to.add_argument(name, type=int, metavar="N", help=meaning)
+        to.add_argument(name, type=cli.positive, metavar="N", help=meaning)
     to.add_argument(
         "--tail",
         choices=TAILS,

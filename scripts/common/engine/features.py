@@ -59,10 +59,18 @@ def card_of(model: str, clips: Mapping | None) -> models.Card:
     """Return a model's card; of a network trained here, with the clips it learnt from.
 
     clips: of the ticket of its weights.
+
+    Raises:
+        Unsuited: the network that learnt is another one.
     """
     card = models.card(model)
     if clips is None:
         return card
+    if clips["frames"] < card.min_frames:
+        raise Unsuited(
+            f"the checkpoint learnt from {clips['frames']} frames, and {model} needs"
+            f" {card.min_frames} or more: it is of another model"
+        )
     known = {name: clips[name] for name in ("frames", "stride", "sampling", "fps")}
     return replace(card, published={}, **known)
 
