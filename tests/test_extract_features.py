@@ -380,6 +380,6 @@ def test_a_model_of_flow_at_a_prompt(tmp_path):
     output = prompt(tmp_path, *flow, "--flow", "farneback", "--show-pred", "a.mp4")
     assert "note: i3d_flow_k400 takes flow of tvl1 cut off at 20 pixels" in output
     # Of 10 frames there are 9 flows: one window, padded.
-    assert "a.mp4: 1 windows of 1024 numbers\n  0.04 s to 0.40 s" in output
+    assert "a.mp4: 1 window of 1024 numbers\n  0.04 s to 0.40 s" in output
     told = store.provenance(tmp_path / "i3d_flow_k400.h5")["flow"]
     assert (told["algorithm"], told["short_side"]) == ("farneback", 256)
