@@ -3,6 +3,7 @@
 python -m models                      all variants
 python -m models tsm ssv2             those called `tsm` and `ssv2`: by their names,
                                       upstream names and class lists
+python -m models --published          those with published weights
 python -m models s3d_k400             one variant, by its own or an upstream name
 python -m models s3d_k400 --json      the same for programs: its card, its protocol (how
                                       its accuracy was measured), its parameters and
@@ -35,6 +36,11 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("text", nargs="*", help="a variant, or parts of names")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--published",
+        action="store_true",
+        help="of a list, only those whose weights are published",
+    )
     arguments = parser.parse_args(argv)
     texts, unknown = arguments.text, None
     if len(texts) == 1:
@@ -43,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
             return
         except models.UnknownModel as error:
             unknown = error
-    names = listing.matching(texts)
+    names = listing.matching(texts, arguments.published)
     if not names:
         words = " and ".join(map(repr, texts))
         parser.exit(2, f"error: {unknown or f'no variant is called {words}'}\n")

@@ -10,16 +10,19 @@ from models.cards.protocols import AVERAGES, protocol
 _HEAD = ("name", "frames", "stride", "fps", "crop", "features", "weights", "accuracy")
 
 
-def matching(texts: Sequence[str]) -> list[str]:
+def matching(texts: Sequence[str], published: bool = False) -> list[str]:
     """The names of variants that have all texts in what they are called, sorted.
 
     Upstream names and class lists count too; capitals make no difference.
+
+    published: only those whose weights are.
     """
     wanted = [text.casefold() for text in texts]
     return [
-        name
-        for name in cards.names()
-        if all(text in _called(cards.card(name)) for text in wanted)
+        card.name
+        for card in map(cards.card, cards.names())
+        if all(text in _called(card) for text in wanted)
+        and not (published and card.checkpoint.size == NEVER)
     ]
 
 

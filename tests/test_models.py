@@ -447,6 +447,8 @@ def test_the_command_lists_what_is_called_by_all_words(capsys):
     # Upstream names and class lists count too.
     __main__.main(["ig65m"])
     assert capsys.readouterr().out.count("r2plus1d_34") == 2
+    __main__.main(["ibm", "--published"])
+    assert len(capsys.readouterr().out.splitlines()) == 1 + 8
     __main__.main(["pyslowfast", "charades"])
     assert "slowfast_16x8_r50_charades" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="2"):
