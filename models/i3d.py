@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.modules.utils import _triple
 
 from models.chunks import Field
+from models.initial import keep_signal
 from models.s3d import STAGES
 
 
@@ -115,10 +116,7 @@ class I3D(nn.Sequential):
         head = nn.Sequential(OrderedDict(conv3d=nn.Conv3d(width, classes, 1)))
         super().__init__(OrderedDict(named | {parts.head: head}))
         self.form = parts
-        for module in self.modules():
-            # PyTorch's own default shrinks the signal layer by layer.
-            if isinstance(module, nn.Conv3d):
-                nn.init.kaiming_normal_(module.weight)
+        keep_signal(self)
 
     def steps(self, frames: int) -> int:
         """The number of steps, T', for clips of so many frames."""

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.ibm_layers import TAM, convolutions, halve_time, outputs, pool, stem
+from models.initial import keep_signal
 from models.s3d import STAGES
 
 
@@ -108,9 +109,7 @@ class Inception(nn.Module):
                 self.add_module(_tam(name), TAM(widths[name], **blend))
         self.blend = bool(blend)
         self.fc = nn.Linear(width, classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv3d):
-                nn.init.kaiming_normal_(module.weight)
+        keep_signal(self)
 
     def forward(self, clips: Tensor) -> dict[str, Tensor]:
         x = clips

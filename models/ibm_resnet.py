@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.ibm_layers import TAM, convolutions, halve_time, outputs, pool, stem
+from models.initial import keep_signal
 
 BLOCKS = {
     18: (2, 2, 2, 2),
@@ -99,9 +100,7 @@ class ResNet(nn.Module):
                 width = 32 * 2**stage * (1 if depth < 50 else 4)
             self.add_module(f"layer{stage}", nn.Sequential(*layer))
         self.fc = nn.Linear(width, classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv3d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+        keep_signal(self, mode="fan_out")
 
     def forward(self, clips: Tensor) -> dict[str, Tensor]:
         x = F.relu(self.bn1(self.conv1(clips)), inplace=True)

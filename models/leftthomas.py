@@ -8,6 +8,8 @@ stand. Module names are those of the keys of the published weights.
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.initial import keep_signal
+
 CLIP = 32
 """Frames of a clip."""
 
@@ -130,8 +132,7 @@ class Factored(nn.Module):
             inner, outputs, (t, 1, 1), (step, 1, 1), (t // 2, 0, 0), bias=False
         )
         self.bn2 = nn.BatchNorm3d(outputs)
-        for convolution in (self.spatial_conv, self.temporal_conv):
-            nn.init.kaiming_normal_(convolution.weight)
+        keep_signal(self)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn1(self.spatial_conv(x)), inplace=True)
@@ -171,10 +172,7 @@ class C3D(nn.Module):
             nn.Dropout(),
             nn.Linear(4096, classes),
         )
-        for module in self.modules():
-            # PyTorch's own default shrinks the signal layer by layer.
-            if isinstance(module, nn.Conv3d | nn.Linear):
-                nn.init.kaiming_normal_(module.weight)
+        keep_signal(self, (nn.Conv3d, nn.Linear))
 
     def forward(self, clips: Tensor) -> dict[str, Tensor]:
         features = self.feature(clips).flatten(1)

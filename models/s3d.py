@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.initial import keep_signal
+
 # The Inception stages. Each starts with a max pool (kernel, stride, padding), then
 # come its blocks: the widths of the four branches, with (reduced, output) for the two
 # that reduce the channels before a 3 x 3 x 3 convolution.
@@ -112,11 +114,7 @@ class S3D(nn.Module):
                 width = layers[-1].outputs
         self.base = nn.Sequential(*layers)
         self.fc = nn.Sequential(nn.Conv3d(width, classes, 1))
-        for module in self.modules():
-            # PyTorch's own default shrinks the signal layer by layer: with random
-            # weights, features would hardly depend on the clip.
-            if isinstance(module, nn.Conv3d):
-                nn.init.kaiming_normal_(module.weight)
+        keep_signal(self)
 
     def forward(self, clips: Tensor) -> dict[str, Tensor]:
         steps = self.base(clips).mean(dim=(3, 4))

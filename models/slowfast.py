@@ -13,6 +13,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from models.initial import keep_signal
 from models.non_local import SlowFastNonLocal
 from models.slowfast_layers import Block, Fuse, Halve, Head, Stem
 
@@ -102,10 +103,7 @@ class ResNet(nn.Module):
             self.add_module(f"s{stage + 1}", Stage(parts))
             inputs = outputs
         self.head = Head(sum(inputs), classes, window)
-        for module in self.modules():
-            # PyTorch's own default shrinks the signal layer by layer.
-            if isinstance(module, nn.Conv3d):
-                nn.init.kaiming_normal_(module.weight)
+        keep_signal(self)
 
     def forward(self, clips: Tensor) -> dict[str, Tensor]:
         *stages, head = self.children()

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.initial import keep_signal
+
 WIDTHS = (24, 48, 96, 192)
 """Channels of the four stages; inside a block there are 2.25 times as many."""
 
@@ -45,10 +47,7 @@ class X3D(nn.Module):
                 width = outputs
             self.add_module(f"s{number}", stage)
         self.head = Head(width, window, classes)
-        for module in self.modules():
-            # PyTorch's own default shrinks the signal layer by layer.
-            if isinstance(module, nn.Conv3d):
-                nn.init.kaiming_normal_(module.weight)
+        keep_signal(self)
 
     def forward(self, clips: Tensor) -> dict[str, Tensor]:
         x = self.s1.pathway0_stem(clips)
