@@ -9,7 +9,7 @@ a few hundred bytes each.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tqdm import tqdm
@@ -17,6 +17,7 @@ from tqdm import tqdm
 from scripts.common import cli, files, store, tables
 from scripts.common.index import read_shards
 from scripts.common.journal import locked
+from scripts.common.tables import Row
 
 
 class MixedFeatures(ValueError):
@@ -42,13 +43,14 @@ def common_provenance(paths: list[Path]) -> dict:
     return first
 
 
-def sources(manifests: list[Path]) -> Iterator[tuple[Path, list[str]]]:
-    """Yield each shard's HDF5 file with the ids of its videos."""
+def sources(
+    manifests: list[Path], wanted: Callable[[Row], bool] = lambda row: True
+) -> Iterator[tuple[Path, list[str]]]:
+    """Yield each shard's HDF5 file with the ids of its videos that are wanted."""
     for manifest in tqdm(manifests, unit="shard", disable=not sys.stderr.isatty()):
-        yield (
-            manifest.with_suffix(".h5"),
-            [row.id for row in tables.read(manifest) if row.ok],
-        )
+        rows = tables.read(manifest)
+        if ids := [row.id for row in rows if row.ok and wanted(row)]:
+            yield manifest.with_suffix(".h5"), ids
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -6,12 +6,11 @@ Output: a text file that says how many failed; only where they are few enough.
 This is the last job of a dataset, so that all that could be done is done before.
 """
 
-import csv
 import sys
 from collections import Counter
 from pathlib import Path
 
-from scripts.common import cli, files, index
+from scripts.common import cli, files, tables
 
 
 def verdict(
@@ -34,11 +33,7 @@ def verdict(
 
 def read_reasons(path: Path) -> dict[str, str]:
     """Return the reason by id of failures.tsv."""
-    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-        return {
-            record["id"]: record["status"]
-            for record in csv.DictReader(file, dialect="excel-tab")
-        }
+    return {record["id"]: record["status"] for record in tables.records(path)}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -51,7 +46,7 @@ def main(argv: list[str] | None = None) -> None:
     cli.add_options(parser, "`max_failed`")
     arguments = parser.parse_args(argv)
     max_failed = arguments.options["max_failed"]
-    videos = len(index.read_videos(arguments.videos))
+    videos = sum(1 for _ in tables.records(arguments.videos))
     few, text = verdict(read_reasons(arguments.failures), videos, max_failed)
     if not few:
         sys.exit(

@@ -4,13 +4,13 @@ Output: the file. What arrives before a break or a kill is kept in a hidden fold
         beside it, and the next run goes on from there.
 """
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 from scripts.common import cli
-from scripts.common.downloads import NotReady, Settings, fetch_file
+from scripts.common.downloads import NotReady, fetch_file
+from scripts.common.downloads.settings import add_settings
 from scripts.common.tables import Failure
 
 
@@ -32,17 +32,11 @@ def main(argv: list[str] | None = None) -> None:
         "`urls` (addresses of the same file), `bytes` and `sha256` (null where they"
         " are not known), and `version`",
     )
-    parser.add_argument(
-        "--settings",
-        type=json.loads,
-        default={},
-        metavar="JSON",
-        help="`download:` of the config (see config/README.md)",
-    )
+    add_settings(parser)
     arguments = parser.parse_args(argv)
     options, target = arguments.options, arguments.file
     # max_bytes is about videos; an archive is as large as it is.
-    settings = replace(Settings(**arguments.settings), max_bytes=None)
+    settings = replace(arguments.settings, max_bytes=None)
     try:
         fetch_file(
             options["urls"], target, settings, options["bytes"], options["sha256"]

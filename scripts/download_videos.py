@@ -12,7 +12,6 @@ the job. The rule has the number among its params, so that the next run of the w
 does run it; without such a row the number stays, and so does the manifest.
 """
 
-import json
 import shutil
 import sys
 from collections import Counter
@@ -25,7 +24,7 @@ from scripts.common.addresses import Address
 from scripts.common.downloads import NotReady, Settings
 from scripts.common.downloads.hosts import REFUSALS, Hosts
 from scripts.common.downloads.plain import PARTIAL, partial_path
-from scripts.common.downloads.settings import check_ready
+from scripts.common.downloads.settings import add_settings, check_ready
 from scripts.common.downloads.videos import Original, fetch_video, standing
 from scripts.common.runner import (
     Job,
@@ -140,13 +139,7 @@ def main(argv: list[str] | None = None) -> None:
     """Run the stage on one shard."""
     parser = cli.command(STAGE, __doc__)
     add_job_arguments(parser)
-    parser.add_argument(
-        "--settings",
-        type=json.loads,
-        default={},
-        metavar="JSON",
-        help="`download:` of the config (see config/README.md)",
-    )
+    add_settings(parser)
     parser.add_argument(
         "--cooldowns",
         type=Path,
@@ -159,7 +152,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     job = job_from(STAGE, arguments)
     job = replace(job, retry=job.retry | UNSETTLED | {"missing"})
-    settings = Settings(**arguments.settings)
+    settings = arguments.settings
     clips = dropping.Clips(arguments.clips)
 
     def stands(row: Row) -> bool:

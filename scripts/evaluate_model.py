@@ -24,12 +24,12 @@ Classes are matched by name, with case, spaces and punctuation left out of accou
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from scripts.aggregate_features import sources
 from scripts.common import cli, files, index, store, tables
 from scripts.common.engine import features
 from scripts.common.ids import unslug
@@ -77,23 +77,15 @@ def evaluate(arguments: argparse.Namespace, folder: Path) -> Scored:
             arguments.options["scores"], ticket["weights"], ticket.get("clips")
         )
     )
-    store.flatten(folder / "scores.h5", sources(manifests, wanted), about)
+    store.flatten(
+        folder / "scores.h5", sources(manifests, lambda row: row.id in wanted), about
+    )
     names = features.class_names(ticket)
     scored = read_scores(folder / "scores.h5", arguments.index, names)
     lost = [row for row in rows if not row.ok]
     more = {"weights": ticket["weights"]}
     write_evaluation(scored, lost, folder, arguments.options["title"], more)
     return scored
-
-
-def sources(
-    manifests: Iterable[Path], wanted: set[str]
-) -> Iterator[tuple[Path, list[str]]]:
-    """Yield each shard's HDF5 file with the ids of its videos."""
-    for path in manifests:
-        ids = [row.id for row in tables.read(path) if row.ok and row.id in wanted]
-        if ids:
-            yield path.with_suffix(".h5"), ids
 
 
 def main(argv: list[str] | None = None) -> None:

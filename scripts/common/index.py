@@ -1,8 +1,6 @@
 """The index of a dataset: its videos, what is known of them, and its shards."""
 
-import csv
 import hashlib
-import io
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -112,7 +110,7 @@ def read_videos(path: Path) -> list[Entry]:
     Their events stand in events.tsv; `read_events` gives them.
     """
     entries = []
-    for record in _records(path):
+    for record in tables.records(path):
         labels = record.pop("label")
         record.pop("shard")
         columns = [name for name in record if name.partition(".")[0] == "split"]
@@ -129,22 +127,16 @@ def read_videos(path: Path) -> list[Entry]:
 def read_events(path: Path) -> dict[str, list[Event]]:
     """Return the events of events.tsv by the video's id."""
     events: dict[str, list[Event]] = {}
-    for record in _records(path):
+    for record in tables.records(path):
         start, end = (float(record[k]) if record[k] else None for k in ("start", "end"))
         event = Event(start, end, record["label"], record["text"])
         events.setdefault(record["id"], []).append(event)
     return events
 
 
-def _records(path: Path) -> csv.DictReader:
-    text = io.StringIO(tables.read_text(path), newline="")
-    return csv.DictReader(text, dialect="excel-tab")
-
-
 def read_shards(path: Path) -> list[str]:
     """Return the names of the shards that shards.tsv lists."""
-    lines = path.read_text().splitlines()[1:]
-    return [line.split("\t")[0] for line in lines]
+    return [record["shard"] for record in tables.records(path)]
 
 
 def read_classes(path: Path) -> list[str]:

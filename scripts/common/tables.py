@@ -144,20 +144,25 @@ def write(path: Path, rows: Iterable[Row], comment: str = "") -> None:
 
 def parse(text: str) -> Iterator[Row]:
     """Yield the rows of a table's text."""
-    return _rows(io.StringIO(text, newline=""))
+    return map(from_strings, _records(io.StringIO(text, newline="")))
 
 
-def _rows(lines: typing.TextIO) -> Iterator[Row]:
+def _records(lines: typing.TextIO) -> Iterator[dict[str, str]]:
     first = lines.readline()
     header = lines.readline() if first.startswith("# ") else first
     names = next(csv.reader([header], dialect="excel-tab"), None)
-    records = csv.DictReader(lines, names, dialect="excel-tab")
-    yield from map(from_strings, records)
+    yield from csv.DictReader(lines, names, dialect="excel-tab")
+
+
+def records(path: Path) -> Iterator[dict[str, str]]:
+    """Yield the records of any tab-separated table, one in memory at a time."""
+    with _opened(path) as lines:
+        yield from _records(lines)
 
 
 def read(path: Path) -> list[Row]:
     """Return the rows of a table."""
-    return list(parse(read_text(path)))
+    return list(read_all([path]))
 
 
 def read_text(path: Path) -> str:
@@ -173,5 +178,4 @@ def _opened(path: Path) -> typing.TextIO:
 def read_all(paths: Iterable[Path]) -> Iterator[Row]:
     """Yield the rows of several tables, one row in memory at a time."""
     for path in paths:
-        with _opened(path) as lines:
-            yield from _rows(lines)
+        yield from map(from_strings, records(path))

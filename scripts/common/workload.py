@@ -5,12 +5,12 @@ measures on pictures of ffmpeg: a job that asks for too much waits a little long
 that asks for too little is started again. Nothing here decides about a result.
 """
 
-import csv
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.common import tables
 from scripts.common.tables import Row
 
 # Where nobody knows: the length of the field's clips, and a small video's bit rate.
@@ -91,15 +91,14 @@ def noted(manifest: Path) -> Load | None:
 
 def indexed(shards: Path) -> dict[str, Load]:
     """Return the load of each shard by name, as index/shards.tsv knows it."""
-    with shards.open(newline="") as lines:
-        return {
-            record["shard"]: load(
-                int(record["rows"]),
-                _number(record, "seconds", float),
-                _number(record, "bytes", int),
-            )
-            for record in csv.DictReader(lines, dialect="excel-tab")
-        }
+    return {
+        record["shard"]: load(
+            int(record["rows"]),
+            _number(record, "seconds", float),
+            _number(record, "bytes", int),
+        )
+        for record in tables.records(shards)
+    }
 
 
 def _number(record: Mapping[str, str], column: str, kind: type):

@@ -1,6 +1,8 @@
 """How to download: the config's `download:`, checked before the first request."""
 
+import argparse
 import io
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +76,17 @@ class Settings:
                 " format: seven fields a line, with tabs between them; export it anew"
             )
         return io.StringIO(text)
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add `--settings`, which becomes Settings."""
+    parser.add_argument(
+        "--settings",
+        type=lambda text: Settings(**json.loads(text)),
+        default=Settings(),
+        metavar="JSON",
+        help="`download:` of the config (see config/README.md)",
+    )
 
 
 def check_ready(urls: Iterable[str], settings: Settings) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.common.report.summary import stream
+from scripts.common import tables
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Judged:
 def read_judged(folder: Path) -> Judged:
     """Return what a folder of an evaluation, a probe or a training holds."""
     table = folder / "metrics.tsv"
-    records = stream(table) if table.exists() else []
+    records = tables.records(table) if table.exists() else []
     figures = {record["metric"]: record["value"] for record in records}
     weights = figures.pop("weights", "")
     return Judged(folder, figures, weights, sorted(folder.glob("*.png")))

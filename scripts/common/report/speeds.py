@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.common import tables
 from scripts.common.engine import stopwatch
-from scripts.common.report.summary import Stage, stream
+from scripts.common.report.summary import Stage
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,9 @@ class Speed:
 
 def read_speed(title: str, paths: Iterable[Path], videos: int) -> Speed | None:
     """Add up benchmark files; None where there is not one."""
-    records = [record for path in paths if path.exists() for record in stream(path)]
+    records = [
+        record for path in paths if path.exists() for record in tables.records(path)
+    ]
     if not records:
         return None
     memory = [record["max_rss"] for record in records]
@@ -91,7 +94,7 @@ def read_paces(features: Iterable[Path], shards: list[str]) -> list[Pace]:
     for path in features:
         for shard in shards:
             times = path.with_suffix("") / f"{shard}.times.tsv"
-            for record in stream(times) if times.exists() else ():
+            for record in tables.records(times) if times.exists() else ():
                 total = sums.setdefault(record.pop("models", path.stem), Counter())
                 total.update({name: float(text) for name, text in record.items()})
                 total["jobs"] += 1

@@ -4,11 +4,10 @@ The tables are read as streams: of the videos only those that failed, and a few 
 are kept in memory.
 """
 
-import csv
 import heapq
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -127,7 +126,7 @@ def read_counts(path: Path) -> list[Expected]:
     """Return what the index was told to expect, from its counts.tsv."""
     return [
         Expected(record["what"], int(record["expected"]), int(record["found"]))
-        for record in stream(path)
+        for record in tables.records(path)
         if record["expected"]
     ]
 
@@ -166,24 +165,10 @@ def in_order(splits: Iterable[str]) -> list[str]:
     return sorted(splits, key=lambda name: (usual.get(name, len(usual)), name))
 
 
-def stream(path: Path) -> Iterator[dict[str, str]]:
-    """Yield a table's records without reading it as a whole."""
-    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-        if not file.readline().startswith("# "):
-            file.seek(0)
-        yield from csv.DictReader(file, dialect="excel-tab")
-
-
-def rows_of(paths: Iterable[Path]) -> Iterator[Row]:
-    """Yield the rows of manifests."""
-    for path in paths:
-        yield from map(tables.from_strings, stream(path))
-
-
 def read_index(path: Path, failures: Failures) -> Videos:
     """Count the videos of videos.tsv, note those that failed and sample the others."""
     videos = Videos()
-    for record in stream(path):
+    for record in tables.records(path):
         labels = record["label"].split(LABEL_SEPARATOR)
         # The first set of splits stands for all.
         split = next((record[name] for name in record if name[:5] == "split"), "")
@@ -249,7 +234,7 @@ def read_stage(
     """Count what a folder's manifests say."""
     manifests = [folder / f"{shard}.tsv" for shard in shards]
     stage = Stage(rule, folder.name, folder)
-    return count(stage, rows_of(manifests), failures, samples)
+    return count(stage, tables.read_all(manifests), failures, samples)
 
 
 def read_features(
@@ -257,7 +242,7 @@ def read_features(
 ) -> Features:
     """Count the features of one model and take those of the compared videos."""
     stage = Stage("extract_features", path.stem, path)
-    count(stage, rows_of([path.with_suffix(".tsv")]), failures, samples)
+    count(stage, tables.read_all([path.with_suffix(".tsv")]), failures, samples)
     parts = [path.with_suffix("") / f"{shard}.h5" for shard in shards]
     stage.bytes = sum(part.stat().st_size for part in [path, *parts] if part.exists())
     held = store.FeatureStore(path)
@@ -273,10 +258,12 @@ def read_features(
 
 def read_lists(folder: Path) -> Lists:
     """Return what a folder of lists says of itself."""
-    records = {record["split"]: record for record in stream(folder / "counts.tsv")}
+    records = {
+        record["split"]: record for record in tables.records(folder / "counts.tsv")
+    }
     splits = {name: int(records[name]["results"]) for name in in_order(records)}
     labels = Counter()
-    for record in stream(folder / "classes.tsv"):
+    for record in tables.records(folder / "classes.tsv"):
         label = record.pop("class")
         labels.update({(label, split): int(n) for split, n in record.items()})
     missing = sum(int(record["missing"]) for record in records.values())
