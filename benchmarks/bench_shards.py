@@ -1,4 +1,4 @@
-"""What cutting a dataset into more shards costs: CPU and wall time of each stage.
+"""What cutting a dataset into more shards costs: CPU time of each stage.
 
 The same tiny videos are built in few and in many shards by the real workflow, one stage
 after another, each by a Snakemake of its own. What a stage takes beyond the videos
@@ -61,6 +61,23 @@ def split(jobs: list[int], seconds: list[float], videos: int) -> tuple[float, fl
     return float(a_job), float(rest) / videos
 
 
+def show(runs: dict[int, dict[str, Usage]], videos: int) -> None:
+    """Print what each stage took for each video, and what of it is a job's start.
+
+    runs: what the stages took, by the number of shards.
+    """
+    sizes = [f"{number} x {videos / number:g}" for number in runs]
+    print(f"{videos} videos of 1 s; CPU s for each video, by shards x videos in each")
+    print("".join(f"{text:>18}" for text in ["stage", *sizes, "a job", "a video"]))
+    for stage in STAGES:
+        cpu = [run[stage].cpu for run in runs.values()]
+        cells = [f"{seconds / videos:.2f}" for seconds in cpu]
+        # The index is one job, whatever the number of shards.
+        if stage != "build_index":
+            cells += [f"{part:.2f}" for part in split(list(runs), cpu, videos)]
+        print("".join(f"{text:>18}" for text in [stage, *cells]))
+
+
 def main() -> None:
     """Build with each number of shards and print a table."""
     parser = argparse.ArgumentParser(
@@ -73,22 +90,12 @@ def main() -> None:
     arguments = parser.parse_args()
     # The rules run `python`.
     os.environ["PATH"] = f"{SNAKEMAKE.parent}:{os.environ['PATH']}"
-    videos, shards = arguments.videos, arguments.shards
-    runs = [build(videos, number) for number in shards]
-    columns = [f"{number} shards" for number in shards]
-    print(f"{videos} videos of 1 s; CPU s, wall s of each stage")
-    print("".join(f"{text:>18}" for text in ["stage", *columns, "a job", "a video"]))
-    for stage in STAGES:
-        used = [run[stage] for run in runs]
-        cells = [f"{u.cpu:.1f}, {u.wall:.1f}" for u in used]
-        # The index is one job, whatever the number of shards.
-        if stage == "build_index":
-            cells += ["", ""]
-        else:
-            cpu = split(shards, [u.cpu for u in used], videos)
-            wall = split(shards, [u.wall for u in used], videos)
-            cells += [f"{c:.2f}, {w:.2f}" for c, w in zip(cpu, wall, strict=True)]
-        print("".join(f"{text:>18}" for text in [stage, *cells]))
+    runs = {}
+    for number in arguments.shards:
+        runs[number] = build(arguments.videos, number)
+        taken = sum(usage.wall for usage in runs[number].values())
+        print(f"{number} shards: built in {taken:.0f} s", flush=True)
+    show(runs, arguments.videos)
 
 
 if __name__ == "__main__":

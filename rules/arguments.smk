@@ -3,12 +3,13 @@
 What a function returns that asks for `input` is not tracked by Snakemake.
 """
 
-
+@same_for_shards
 def retry_of(wildcards):
     """Return the reasons that a dataset's jobs try again, as JSON."""
     return json.dumps(DATASETS[wildcards.dataset]["retry"])
 
 
+@same_for_shards
 def download_settings(wildcards, input):
     """Return how to download, as JSON; by asking for `input` it is not tracked."""
     settings = dict(CONFIG["download"])
@@ -21,11 +22,13 @@ def downloads_spent(wildcards, input):
     return clips_wanted(wildcards)
 
 
+@same_for_shards
 def flow_batch(wildcards, input):
     """Return the frames at a time; by asking for `input` it is not tracked."""
     return FLOW[wildcards.flow]["batch_size"]
 
 
+@same_for_shards
 def ticket_argument(wildcards, input):
     """Return the argument that names a ticket, where there is one."""
     return ["--ticket", input.ticket] if input.get("ticket") else []
@@ -50,6 +53,8 @@ def together(wildcards, input):
     A result depends on its own options alone, whichever job has made it.
     """
     own = MODELS[wildcards.model]
+    if not own["fused"]:
+        return []
     same = ("fused", "encoding", "read", "decoder", "flow")
     folder = f"results/{wildcards.dataset}/features"
     fused = [
@@ -66,7 +71,7 @@ def together(wildcards, input):
         for name, entry in MODELS.items()
         if name != wildcards.model and all(entry[key] == own[key] for key in same)
     ]
-    return ["--together", json.dumps(fused)] if own["fused"] and fused else []
+    return ["--together", json.dumps(fused)] if fused else []
 
 
 def originals_folder(wildcards, input):
@@ -91,6 +96,7 @@ def names_of(key):
     return names
 
 
+@same_for_shards
 def speed_of(wildcards, input):
     """Return arguments that change no result; by asking for `input` not tracked."""
     entry = model_entry(wildcards)

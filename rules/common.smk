@@ -1,5 +1,6 @@
 """The checked configuration, and what the rules know of it."""
 
+import inspect
 import json
 import logging
 import sys
@@ -13,6 +14,8 @@ from shlex import quote
 ROOT = Path(str(workflow.current_basedir)).parent
 sys.path.insert(0, str(ROOT))
 
+import models
+from models.cards.protocols import protocol
 from scripts.common import originals, preflight, workload
 from scripts.common.config import ConfigError, resolve
 from scripts.common.config.needs import (
@@ -31,8 +34,8 @@ from scripts.common.versions import VERSIONS
 # then; its surprise is not the user's.
 logging.raiseExceptions = False
 
-# Scripts run as `python -m scripts.<rule>` from any working directory, and know which
-# process to outlive in vain. The working directory may have `models` of its own.
+# Scripts run as `python -m scripts.<rule>` from any working directory, which may have
+# `models` of its own, and stop when the Snakemake that started them is gone.
 shell.prefix(
     "set -euo pipefail; export REELSET_SNAKEMAKE=$PPID PYTHONSAFEPATH=1"
     f" PYTHONPATH={quote(str(ROOT))}; "
@@ -95,3 +98,21 @@ wildcard_constraints:
     shard=r"\d{5}",
     archive="[^/]+(/[^/]+)?",
     file="[^/]+(/[^/]+)?",
+
+
+def same_for_shards(function):
+    """Let a function of wildcards be called once for all shards.
+
+    Snakemake asks it anew for each of tens of thousands of jobs, and looks up its
+    signature several times each time.
+    """
+    known = {}
+
+    def answer(wildcards, **others):
+        key = tuple(item for item in wildcards.items() if item[0] != "shard")
+        if key not in known:
+            known[key] = function(wildcards, **others)
+        return known[key]
+
+    answer.__signature__ = inspect.signature(function)
+    return answer

@@ -127,11 +127,13 @@ def videos_read(wildcards):
     return f"results/{wildcards.dataset}/{stage}/{variant}/{wildcards.shard}.tsv"
 
 
+@same_for_shards
 def flow_ticket(wildcards):
     """Return the ticket of the weights that a flow needs, if it is a network's."""
     return ticket_of_flow(wildcards.flow)
 
 
+@same_for_shards
 def flow_ticket_read(wildcards):
     """Return the ticket of the weights that made the flow that a model takes."""
     return ticket_of_flow(model_entry(wildcards)["flow"])

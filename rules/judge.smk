@@ -40,8 +40,8 @@ rule score_videos:
     threads: workers
     resources:
         gpu=1,
-        mem_mb=scaled(megabytes=12000),
-        runtime=scaled(minutes=240),
+        mem_mb=memory(megabytes=8000, a_thread=500),
+        runtime=score_minutes,
     params:
         options=score_options,
         retry=retry_of,
@@ -74,8 +74,8 @@ rule evaluate_model:
     conda:
         "../envs/learn.yaml"
     resources:
-        mem_mb=scaled(megabytes=8000),
-        runtime=scaled(minutes=60),
+        mem_mb=by_videos(least=4000, a_video=0.02),
+        runtime=by_videos(least=30, a_video=0.0002),
     params:
         options=evaluation_options,
     message:
@@ -103,8 +103,8 @@ rule probe_features:
         "../envs/learn.yaml"
     threads: workers
     resources:
-        mem_mb=scaled(megabytes=8000),
-        runtime=scaled(minutes=120),
+        mem_mb=by_videos(least=4000, a_video=0.05),
+        runtime=by_videos(least=30, a_video=0.001),
     params:
         options=probe_options,
     message:

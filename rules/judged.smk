@@ -57,6 +57,7 @@ def list_asked(wildcards):
     return {**set_of_splits(dataset, splits), "split": judging(wildcards)["split"]}
 
 
+@same_for_shards
 def score_options(wildcards):
     """Return what scores depend on, besides the clips and the weights."""
     return options(

@@ -41,6 +41,7 @@ def places(file):
     return options("download_file", urls=file.places, **facts)
 
 
+@same_for_shards
 def video_options(wildcards):
     """Return what downloaded videos depend on: what the encodings make of them."""
     return options(
@@ -56,6 +57,7 @@ def asked_again(wildcards):
     return int(path.read_text()) if path.exists() else 0
 
 
+@same_for_shards
 def encoding_options(wildcards):
     """Return what the clips of an encoding depend on."""
     return clip_options(wildcards.encoding)
@@ -81,6 +83,7 @@ def clips_wanted(wildcards):
     return ["--clips", json.dumps(clips, sort_keys=True)]
 
 
+@same_for_shards
 def dump_options(wildcards):
     """Return what dumped frames depend on."""
     frames = dict(CONFIG["frames"])
@@ -88,6 +91,7 @@ def dump_options(wildcards):
     return options("dump_frames", **frames)
 
 
+@same_for_shards
 def flow_options(wildcards):
     """Return what flow depends on, besides the clips and the weights."""
     entry = FLOW[wildcards.flow]
@@ -123,6 +127,7 @@ def checkpoint_options(wildcards):
     return options("fetch_checkpoint", **{key: entry[key] for key in keys})
 
 
+@same_for_shards
 def feature_options(wildcards):
     """Return what features depend on, besides the clips and the weights."""
     return options("extract_features", **features_asked(MODELS[wildcards.model]))

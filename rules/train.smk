@@ -46,8 +46,8 @@ rule train_model:
     threads: learners
     resources:
         gpu=training_devices,
-        mem_mb=scaled(megabytes=32000),
-        runtime=scaled(minutes=1440),
+        mem_mb=memory(megabytes=16000, a_thread=2000),
+        runtime=train_minutes,
     params:
         options=training_options,
         clips=training_clips,

@@ -61,7 +61,10 @@ def training_clips(wildcards, input):
 
 
 def learners(wildcards):
-    """Return a training's threads: it is one job, which takes all cores."""
+    """Return a training's threads: it is one job, which takes all cores.
+
+    On a cluster as many for each GPU as other jobs have.
+    """
     if workflow.remote_exec or not workflow.local_exec:
-        return 8
+        return 8 * training_devices(wildcards)
     return min(32, workflow.resource_settings.cores or 1)

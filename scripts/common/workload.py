@@ -24,6 +24,7 @@ TRANSCODE_SECOND, TRANSCODE_BYTE = 0.3, 0.3e-6
 # Of a frame with a short side of 256.
 DUMP_FRAME = 0.005
 FEATURE_FRAME = 0.01
+TRAIN_FRAME = 3 * FEATURE_FRAME
 # Of a pixel.
 FLOW_PIXEL = {"tvl1": 40e-6, "farneback": 2e-6, "raft": 0.5e-6}
 
@@ -149,3 +150,12 @@ def feature_seconds(frames: float, overlap: float) -> float:
         overlap: how many windows see each frame, 1 where they follow each other.
     """
     return frames * FEATURE_FRAME * max(1.0, overlap)
+
+
+def train_seconds(frames: float) -> float:
+    """Return what learning takes of a GPU: the way back costs twice the way there.
+
+    Args:
+        frames: of all clips of all epochs.
+    """
+    return frames * TRAIN_FRAME
