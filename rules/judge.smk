@@ -74,8 +74,8 @@ rule evaluate_model:
     conda:
         "../envs/learn.yaml"
     resources:
-        mem_mb=by_videos(least=4000, a_video=0.02),
-        runtime=by_videos(least=30, a_video=0.0002),
+        mem_mb=by_videos(megabytes=4000, a_video=0.02),
+        runtime=by_videos(minutes=30, a_video=0.0002),
     params:
         options=evaluation_options,
     message:
@@ -103,8 +103,8 @@ rule probe_features:
         "../envs/learn.yaml"
     threads: workers
     resources:
-        mem_mb=by_videos(least=4000, a_video=0.05),
-        runtime=by_videos(least=30, a_video=0.001),
+        mem_mb=by_videos(megabytes=4000, a_video=0.05),
+        runtime=by_videos(minutes=30, a_video=0.001),
     params:
         options=probe_options,
     message:

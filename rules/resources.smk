@@ -48,8 +48,12 @@ def loads_of(dataset):
     return loads_in(index, index.stat().st_mtime_ns) if index.exists() else {}
 
 
-def by_videos(least, a_video):
-    """Return a resource that grows with a dataset's videos and with each attempt."""
+def by_videos(a_video, **amount):
+    """Return a resource that grows with a dataset's videos and with each attempt.
+
+    For instance `by_videos(minutes=30, a_video=0.1)`.
+    """
+    (least,) = amount.values()
     return lambda wildcards, attempt: attempt * ceil(
         least + a_video * videos_in(wildcards.dataset)
     )

@@ -139,9 +139,11 @@ def test_every_rule_has_an_environment(rule):
 @pytest.mark.parametrize("rule", rules())
 def test_every_job_of_a_cluster_asks_for_memory_and_time(rule):
     if "localrule: True" not in rules()[rule]:
+        growing = r"(memory|by_videos)\(megabytes=\d+, a_(thread|video)=[\d.]+\)"
+        slower = r"by_videos\(minutes=\d+, a_video=[\d.]+\)|[a-z]+_minutes"
         for resource in (
-            r"mem_mb=(scaled\(megabytes=\d+\)|memory\(megabytes=\d+, a_thread=\d+\))",
-            r"runtime=(scaled\(minutes=\d+\)|[a-z]+_minutes)",
+            rf"mem_mb=(scaled\(megabytes=\d+\)|{growing})",
+            rf"runtime=(scaled\(minutes=\d+\)|{slower})",
         ):
             assert re.search(rf"^        {resource},$", rules()[rule], re.M)
 
