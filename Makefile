@@ -15,6 +15,8 @@ demo: setup ## Build the demo dataset, offline, and say where everything is.
 	@echo "== Building the demo: snakemake --cores $(CORES)"
 	@PATH="$(CURDIR)/$(VENV):$$PATH" snakemake --cores $(CORES)
 	@PATH="$(CURDIR)/$(VENV):$$PATH" python -m scripts.show_results results/demo
+	@echo "== Open results/demo/report.html in a browser. One video failed on purpose."
+	@echo "== Your own videos are next: docs/getting_started.md"
 
 test: setup ## Check style and run the tests.
 	@echo "== Checking style"

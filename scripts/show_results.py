@@ -10,6 +10,10 @@ from pathlib import Path
 
 from scripts.common import cli, store
 from scripts.common.journal import Journal
+from scripts.common.judging.judged import read_judged
+
+# Figures of a training, an evaluation or a probe that say most.
+SHOWN = ("epoch", "val_top1", "val_map", "top-1 accuracy", "mean average precision")
 
 
 def finished(folder: Path) -> int:
@@ -22,6 +26,16 @@ def videos(results: Path) -> int:
     """Return the number of videos in a dataset's index."""
     lines = (results / "index" / "shards.tsv").read_text().splitlines()[1:]
     return sum(int(line.split("\t")[1]) for line in lines)
+
+
+def found(folder: Path) -> str:
+    """Return what a training, an evaluation or a probe found, or how far it is."""
+    figures = read_judged(folder).figures
+    if shown := [f"{name} {figures[name]}" for name in SHOWN if name in figures]:
+        return ", ".join(shown)
+    curves = folder / "curves.tsv"
+    epochs = len(curves.read_text().splitlines()) - 1 if curves.exists() else 0
+    return f"epoch {epochs} so far" if epochs else "no figures yet"
 
 
 def describe(results: Path) -> Iterator[str]:
@@ -52,8 +66,7 @@ def describe(results: Path) -> Iterator[str]:
     judged = {"trainings": "Training", "evaluations": "Judged", "probes": "Probe"}
     for name, what in judged.items():
         for folder in sorted(results.glob(f"{name}/*/")):
-            names = ", ".join(sorted(path.name for path in folder.glob("[!.]*")))
-            yield f"{what:<9} {folder}/ ({names})"
+            yield f"{what:<9} {folder}/: {found(folder)}"
     if (results / "checked.txt").exists():
         verdict = (results / "checked.txt").read_text().strip()
         yield f"Failures  {results / 'failures.tsv'}: {verdict}"

@@ -199,7 +199,8 @@ def test_a_mistake_gets_one_line_with_place_and_remedy(change, expected):
         ),
         (
             {"source": {"archives": ["a/x.zip", "b/x.zip"]}},
-            "datasets.mine.source.archives: two files are named 'x.zip'; give groups",
+            "datasets.mine.source.archives: two files are named 'x.zip'; give groups,"
+            " such as `{train: [..], val: [..]}`",
         ),
         (
             {"source": {"folder": "/"}, "retry": ["kiled"]},

@@ -67,6 +67,7 @@ def test_the_demo_can_be_read_at_the_end(demo):
     )
     assert "features/s3d_k400.h5: 16 of 17 videos (random weights" in output
     assert "1 of 17 videos failed (1 not_video)" in output
+    assert "probes/s3d_k400/: top-1 accuracy " in output
     for word in output.split():
         if word.startswith(str(demo.folder)):
             assert (demo.folder / word.rstrip(":")).exists()

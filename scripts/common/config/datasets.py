@@ -33,7 +33,10 @@ def _mistakes_in_source(place: str, dataset: dict) -> Iterator[str]:
         )
     archives = originals.archives(originals.archive_entries(dataset))
     for twin in _twins(archive.name for archive in archives):
-        yield f"{place}.source.archives: two files are named '{twin}'; give groups"
+        yield (
+            f"{place}.source.archives: two files are named '{twin}'; give groups,"
+            " such as `{train: [..], val: [..]}`"
+        )
     if (
         annotations
         and annotations["format"] == "table"
