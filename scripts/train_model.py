@@ -30,6 +30,7 @@ import models
 from scripts.common import cli, files
 from scripts.common.engine import devices, features
 from scripts.common.ids import fingerprint
+from scripts.common.interruptions import Terminated, stoppable
 from scripts.common.journal import locked
 from scripts.common.lists import ListError
 from scripts.common.training.videos import TrainingError, select
@@ -135,7 +136,11 @@ def train(arguments: argparse.Namespace, gpu: bool) -> None:
         folder=arguments.folder,
         threads=arguments.threads,
     )
-    progress = loop.train(run, fabric)
+    try:
+        progress = loop.train(run, fabric)
+    except (KeyboardInterrupt, Terminated):
+        print("stopped; run again, it goes on from where it was last saved")
+        raise
     if fabric.is_global_zero:
         curves.write_table(arguments.folder / "curves.tsv", progress.rows)
         curves.write_picture(arguments.folder / "curves.png", progress.rows)
@@ -169,13 +174,14 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     folder = arguments.folder
     try:
-        if "LOCAL_RANK" in os.environ:  # started by the first process, which holds all
-            train(arguments, gpu=bool(devices.visible()))
-            return
-        with locked(folder.with_name(f"{folder.name}.lock")):
-            files.remove_leftovers(folder)
-            with devices.own_gpus(arguments.devices) as held:
-                train(arguments, gpu=bool(held))
+        with stoppable():
+            if "LOCAL_RANK" in os.environ:  # the first process holds all
+                train(arguments, gpu=bool(devices.visible()))
+                return
+            with locked(folder.with_name(f"{folder.name}.lock")):
+                files.remove_leftovers(folder)
+                with devices.own_gpus(arguments.devices) as held:
+                    train(arguments, gpu=bool(held))
     # What a person can get wrong; anything else is a bug and shows itself.
     except (
         ListError,

@@ -62,9 +62,20 @@ def test_a_killed_training_goes_on_to_the_same_curve(few, tmp_path):
     os.killpg(job.pid, signal.SIGKILL)
     job.wait()
     assert not (war / "model.pt").exists()
+    job = start(command(few, war, options))
+    while "going on in epoch" not in (war / "log.txt").read_text():
+        assert time.monotonic() < until
+        assert job.poll() is None
+        time.sleep(0.01)
+    job.terminate()
+    assert job.wait() == 143
+    assert not (war / "model.pt").exists()
     assert start(command(few, war, options)).wait() == 0
 
-    assert "going on in epoch" in (war / "log.txt").read_text()
+    log = (war / "log.txt").read_text()
+    assert log.count("going on in epoch") == 2
+    assert log.count("stopped; run again") == 1
+    assert "Traceback" not in log
     same(peace, war)
     # Nothing is left of what was only for going on, and there is what shows the way.
     assert {path.name for path in war.iterdir()} == {
