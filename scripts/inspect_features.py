@@ -73,8 +73,7 @@ def main(argv: list[str] | None = None) -> None:
         facts = about(FeatureStore(arguments.file), arguments.videos)
     except (NotFeatures, FileNotFoundError) as error:
         sys.exit(f"error: {error}")
-    text = json.dumps(facts, indent=1) if arguments.json else as_text(facts)
-    sys.stdout.buffer.write(f"{text}\n".encode("utf-8", "backslashreplace"))
+    print(json.dumps(facts, indent=1) if arguments.json else as_text(facts))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.common import cli, store
+from scripts.common import cli, store, tables
 from scripts.common.journal import Journal
 from scripts.common.judging.judged import read_judged
 
@@ -24,8 +24,8 @@ def finished(folder: Path) -> int:
 
 def videos(results: Path) -> int:
     """Return the number of videos in a dataset's index."""
-    lines = (results / "index" / "shards.tsv").read_text().splitlines()[1:]
-    return sum(int(line.split("\t")[1]) for line in lines)
+    shards = tables.records(results / "index" / "shards.tsv")
+    return sum(int(shard["rows"]) for shard in shards)
 
 
 def found(folder: Path) -> str:

@@ -2,10 +2,13 @@
 
 import argparse
 import json
+import sys
 
 
 def command(name: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
     """Return a parser for `python -m scripts.<name>` that shows the text as it is."""
+    # Names of files may be any bytes; what a log cannot hold of them is escaped there.
+    sys.stdout.reconfigure(errors="backslashreplace")
     return argparse.ArgumentParser(
         prog=f"python -m scripts.{name}",
         description=description,
