@@ -294,6 +294,27 @@ def test_links_lead_to_sources_that_an_encoding_leaves_where_they_are(tmp_path):
     assert line == f"{source} 1 10 0\n"
 
 
+@pytest.mark.parametrize("form", ["ibm", "torchvision"])
+def test_sources_are_found_from_results_on_another_disk(tmp_path, monkeypatch, form):
+    """A folder of results is often a link to where there is room."""
+    (tmp_path / "scratch/of/mine").mkdir(parents=True)
+    (tmp_path / "results").symlink_to("scratch/of/mine")
+    monkeypatch.chdir(tmp_path)
+    results = Results(Path("results"), [entry("a.avi", ("run",), "train")])
+    files.write_text(tmp_path / "videos/a.avi", "it")
+    results.rows["clips", "a.avi"] = replace(
+        results.rows["clips", "a.avi"], path="videos/a.avi"
+    )
+    results.write_manifests({"a.avi": "00000"})
+    lists = results.write(form, frames=False)
+    if form == "torchvision":
+        found = lists / "train/run/a.avi.avi"
+    else:
+        name = (lists / "train.txt").read_text().split(" ")[0]
+        found = results.folder / "clips/default" / name
+    assert found.read_text() == "it"
+
+
 def hara(path: Path, subset: str) -> list[tuple]:
     """Read a subset as datasets/videodataset.py of 3D-ResNets-PyTorch does."""
     data = json.loads(path.read_text())

@@ -34,6 +34,11 @@ class Results:
     def _rows(self) -> dict[str, Row]:
         return {row.id: row for row in tables.read_all(self.manifests)}
 
+    @cached_property
+    def _place(self) -> Path:
+        """The folder without links on the way: `..` leads out of what they lead to."""
+        return self.root.resolve()
+
     def row(self, video_id: str) -> Row:
         """Return a video's row.
 
@@ -55,7 +60,7 @@ class Results:
         inside = row.path.removeprefix(f"{self.root}/")
         if inside != row.path or Path(row.path).is_absolute():
             return inside
-        return os.path.relpath(row.path, self.root)
+        return os.path.relpath(row.path, self._place)
 
 
 @dataclass(frozen=True)
