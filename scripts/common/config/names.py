@@ -15,11 +15,18 @@ OF_FRAMES = frozenset({"tsn", "mmaction2_rawframes", "3d_resnets"})
 
 def mistakes(config: dict) -> Iterator[str]:
     """Yield a line for each mistake; put the zoo's names in place of the originals'."""
+    for section in ("models", "trainings"):
+        for name, entry in config[section].items():
+            try:
+                entry["model"] = models.resolve(entry["model"])
+            except models.UnknownModel as error:
+                yield f"{section}.{name}.model: {error}"
     for name, entry in config["models"].items():
         yield from _mistakes_in_model(f"models.{name}", entry, config["flow"])
         yield from _mistakes_in_reading(f"models.{name}", entry, config["frames"])
     for name, entry in config["trainings"].items():
-        yield from _mistakes_in_training(f"trainings.{name}", entry, config)
+        yield from _mistakes_in_choice(f"trainings.{name}", entry, config)
+        yield from _mistakes_in_training(f"trainings.{name}", entry)
     yield from _mistakes_in_streams(config["streams"], config["models"])
     yield from _mistakes_in_encodings(config)
     yield from _mistakes_in_lists(config)
@@ -44,12 +51,13 @@ def mistakes(config: dict) -> Iterator[str]:
 def _mistakes_in_evaluation(place: str, entry: dict, config: dict) -> Iterator[str]:
     """Yield views that cannot be, and datasets from which a network did not learn."""
     views, model = entry["views"], config["models"].get(entry["model"])
+    card = _card_of(model) if model else None
     if views["sampling"] == "windows" and views["clips"]:
         yield f"{place}.views.clips: a video has as many as windows"
-    if views["size"] and model and model["model"] in models.names():
-        side = models.card(model["model"]).resize.smallest
-        if views["size"] > side:
-            yield f"{place}.views.size: frames are resized to {side} pixels"
+    if views["size"] and card and views["size"] > card.resize.smallest:
+        yield (
+            f"{place}.views.size: frames are resized to {card.resize.smallest} pixels"
+        )
     training = config["trainings"].get(entry["model"])
     if training and not model:
         learnt = training["datasets"] or config["datasets"]
@@ -110,14 +118,18 @@ def _mistakes_in_lists(config: dict) -> Iterator[str]:
         yield f"lists.formats: '{form}' names frames; {remedy}"
 
 
-def _mistakes_in_model(place: str, entry: dict, flow: dict) -> Iterator[str]:
-    """Put the zoo's name in place of an upstream program's; yield what is wrong."""
+def _card_of(entry: dict) -> models.Card | None:
+    """Return the card of an entry's model; None where the zoo has no such model."""
     try:
-        entry["model"] = models.resolve(entry["model"])
-    except models.UnknownModel as error:
-        yield f"{place}.model: {error}"
+        return models.card(entry["model"])
+    except models.UnknownModel:
+        return None
+
+
+def _mistakes_in_model(place: str, entry: dict, flow: dict) -> Iterator[str]:
+    card = _card_of(entry)
+    if card is None:
         return
-    card = models.card(entry["model"])
     for feature in entry["features"]:
         yield from unless_known(
             f"{place}.features", feature, list(card.features), "a feature of it"
@@ -125,7 +137,6 @@ def _mistakes_in_model(place: str, entry: dict, flow: dict) -> Iterator[str]:
     stack = entry["stack"]
     if isinstance(stack, int) and card.sampling == "dense" and stack < card.min_frames:
         yield f"{place}.stack: {entry['model']} needs {card.min_frames} frames or more"
-
     yield from _mistakes_in_flow(place, entry, card, flow)
 
 
@@ -187,9 +198,8 @@ def _mistakes_in_streams(streams: dict, entries: dict) -> Iterator[str]:
 
 def _windows_of(entry: dict) -> dict:
     """Return what decides about a model's windows; nothing where there is no model."""
-    try:
-        card = models.card(entry["model"])
-    except models.UnknownModel:
+    card = _card_of(entry)
+    if card is None:
         return {}
     stack, stride = entry["stack"] or card.frames, entry["stride"] or card.stride
     return {
@@ -202,15 +212,10 @@ def _windows_of(entry: dict) -> dict:
     }
 
 
-def _mistakes_in_training(place: str, entry: dict, config: dict) -> Iterator[str]:
-    """The same of a training."""
-    yield from _mistakes_in_choice(place, entry, config)
-    try:
-        entry["model"] = models.resolve(entry["model"])
-    except models.UnknownModel as error:
-        yield f"{place}.model: {error}"
+def _mistakes_in_training(place: str, entry: dict) -> Iterator[str]:
+    card = _card_of(entry)
+    if card is None:
         return
-    card = models.card(entry["model"])
     if card.colour == "flow":
         yield f"{place}.model: {card.name} takes flow, and training has pictures"
     if entry["frames"] and entry["frames"] < card.min_frames:
