@@ -1,7 +1,8 @@
 """The networks of IBM's study: eight with published weights, its benchmark, any other.
 
 A name says everything, so that a card is made of any name of the grammar, that of the
-study's own names (upper case and `-` do as well, and "ibm_action/" may stand before):
+study's own names (upper case and `-` do as well, "ibm_action/" may stand before, and
+the options in any order):
 
     ibm_<dataset>[_flow][_tam[_b5][_max][_allc]]_<backbone>[_dw_t_conv][_tp][_avg]_f<frames>
 
