@@ -17,6 +17,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -106,10 +107,14 @@ def extract_videos(arguments: argparse.Namespace) -> int:
     speed = arguments.batch_size, arguments.compile
     model = Model(options, weights["file"], *speed, flow_file)
     failed, stopwatch = 0, Stopwatch()
-    with files.atomic(output) as temporary, store.h5py.File(temporary, "w") as file:
+    tasks = [(row, (name,)) for row in rows]
+    computed = features.compute(tasks, {name: model}, arguments.threads, stopwatch)
+    with (
+        files.atomic(output) as temporary,
+        store.h5py.File(temporary, "w") as file,
+        closing(computed) as results,
+    ):
         file.attrs.update(store.attributes(features.provenance(options)))
-        tasks = [(row, (name,)) for row in rows]
-        results = features.compute(tasks, {name: model}, arguments.threads, stopwatch)
         writers: dict[str, VideoWriter] = {}
         for _, row, result in results:
             if isinstance(result, Failure):

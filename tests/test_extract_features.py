@@ -1,6 +1,7 @@
 """Features at a prompt, and the files of shards and datasets."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -93,6 +94,23 @@ def test_a_mistake_at_a_prompt_is_one_line(videos, tmp_path, arguments, message)
     assert message in output
     assert "Traceback" not in output
     assert (tmp_path / "mine.txt").read_text() == "precious"
+
+
+def test_a_command_whose_output_nobody_reads_any_more_ends(tmp_path):
+    make_video(tmp_path / "0.mp4", seconds=20, fps=25, size="64x48")
+    for number in (1, 2):
+        shutil.copy(tmp_path / "0.mp4", tmp_path / f"{number}.mp4")
+    command = [sys.executable, "-u", "-m", "scripts.extract_features", tmp_path]
+    output = tmp_path / "features.h5"
+    options = ["--model", MODEL, "--checkpoint", "random", "--output", output]
+    with subprocess.Popen(
+        [*command, *options], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert b"random weights" in process.stdout.readline()
+        process.stdout.close()
+        _, said = process.communicate(timeout=200)
+    assert b"BrokenPipeError" in said
+    assert not output.exists()
 
 
 def test_folders_and_lists_of_paths_stand_for_their_videos(tmp_path, monkeypatch):

@@ -22,7 +22,7 @@ from models.views import views
 from models.zoo import Extractor
 from scripts.common.engine.decoding import Frames, read_pieces, read_windows
 from scripts.common.engine.extraction import Machine, Settings, extract
-from scripts.common.engine.networks import clips_that_fit
+from scripts.common.engine.networks import Network, clips_that_fit
 from scripts.common.engine.parts import joined
 from scripts.common.engine.stopwatch import Stopwatch
 from scripts.common.engine.windows import Sampling, Unsuited
@@ -206,6 +206,25 @@ def test_a_bug_in_the_network_is_not_taken_for_a_bad_video(rows):
 
     with pytest.raises(ZeroDivisionError):
         run(rows, network=Bug)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_linear_layers_give_what_plain_calls_give(bias):
+    class Linear(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(16, 5, bias)
+
+        def forward(self, clips):
+            return {"features": self.layer(clips.transpose(1, 3))}
+
+    extractor = Extractor(CARD, Linear(), "none")
+    clip = torch.rand(3, 8, 16, 16)
+    with torch.inference_mode():
+        expected = extractor(clip[None])["features"][0]
+    network = Network(extractor, ["features"], "cpu", batch_size=1)
+    ((_, found),) = network.add(0, list(clip.permute(1, 2, 3, 0)))
+    np.testing.assert_allclose(found["features"], expected, rtol=1e-5, atol=1e-6)
 
 
 class Scarce(Average):

@@ -11,6 +11,7 @@ the network take, without norms and activations.
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -18,7 +19,7 @@ import torch
 import models
 from benchmarks.extraction.on_cpu import alike, sampling_for
 from benchmarks.timing import Cost, cores, in_turn, show, timed
-from scripts.common.engine.decoding import Frames, read_windows
+from scripts.common.engine.decoding import Frames, read_pieces, read_windows
 from scripts.common.engine.extraction import Machine, Settings, extract
 from scripts.common.engine.networks import Network, prepare_device
 from scripts.common.engine.parts import joined
@@ -31,14 +32,15 @@ DEVICE = "cuda"
 def ours(model: str, settings: Settings, decoder: str) -> Callable[[list[Path]], dict]:
     """Return what extracts videos, by a network that is there already."""
     runs = {"model": (models.create(model), settings)}
-    machine = Machine(DEVICE, cores(), decoder)
+    machine = Machine(DEVICE, cores())
+    read = partial(read_pieces, device=decoder)
 
     def run(paths: list[Path]) -> dict:
         tasks = [
             (Row(f"{n}", path=str(path)), ("model",)) for n, path in enumerate(paths)
         ]
         made = {}
-        for _, row, result in joined(extract(tasks, runs, machine)):
+        for _, row, result in joined(extract(tasks, runs, machine, read=read)):
             if isinstance(result, Failure):
                 raise result
             made[row.id] = result["features"]

@@ -21,7 +21,6 @@ lzf and by 20 % with gzip, and reading a few rows would take ten times as long o
 """
 
 import json
-import mmap
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
@@ -32,12 +31,11 @@ import numpy as np
 
 from scripts.common import files
 from scripts.common.engine.parts import Arrays, PartFile, whole
+from scripts.common.flat_arrays import FlatReader, FlatWriter
 from scripts.common.ids import slug, unslug
 
 FORMAT = "reelset features 1"
 LAYOUTS = ("grouped", "flat")
-# Of a flat file: what is read at once to get at one row, and what is written at once.
-CHUNK_BYTES, BLOCK_BYTES = 2**18, 2**25
 
 
 class NotFeatures(ValueError):
@@ -67,7 +65,7 @@ class FeatureStore(Mapping[str, Arrays]):
         self.path = Path(path)
         self.provenance = provenance(self.path)
         self._opened: tuple[int, h5py.File] | None = None
-        self._arrays: dict[str, _FlatArray] = {}
+        self._arrays: dict[str, FlatReader] = {}
         self.layout = self._file.attrs.get("layout", "grouped")
 
     @property
@@ -115,7 +113,7 @@ class FeatureStore(Mapping[str, Arrays]):
         begin, end = self._place(video_id, name)
         start, stop, _ = rows.indices(end - begin)
         if name not in self._arrays:
-            self._arrays[name] = _FlatArray(self.path, self._file[name])
+            self._arrays[name] = FlatReader(self.path, self._file[name])
         return self._arrays[name].rows(begin + start, begin + stop)
 
     def count(self, video_id: str, name: str = "features") -> int:
@@ -160,36 +158,6 @@ class FeatureStore(Mapping[str, Arrays]):
         return len(self._file["ids"] if self.layout == "flat" else self._file)
 
 
-class _FlatArray:
-    """An array of a flat file, mapped: HDF5 takes ten times as long for a few rows."""
-
-    def __init__(self, path: Path, data: h5py.Dataset):
-        places: dict[int, int] = {}
-
-        def note(chunk) -> None:
-            places[chunk.chunk_offset[0]] = chunk.byte_offset
-
-        data.id.chunk_iter(note)
-        self._shape, self._dtype = data.shape[1:], data.dtype
-        self._numbers = int(np.prod(self._shape, dtype=int))
-        self._in_chunk = data.chunks[0]
-        self._places = [places[first] for first in range(0, len(data), self._in_chunk)]
-        with path.open("rb") as file:
-            self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-
-    def rows(self, begin: int, end: int) -> np.ndarray:
-        """Return a copy of some rows."""
-        found = [np.empty(0, self._dtype)]
-        while begin < end:
-            chunk, skipped = divmod(begin, self._in_chunk)
-            count = min(end - begin, self._in_chunk - skipped)
-            place = skipped * self._numbers * self._dtype.itemsize + self._places[chunk]
-            numbers = count * self._numbers
-            found.append(np.frombuffer(self._bytes, self._dtype, numbers, place))
-            begin += count
-        return np.concatenate(found).reshape(-1, *self._shape)
-
-
 def write_part(path: Path, video_id: str, key: str, arrays: Arrays) -> int:
     """Write one video's arrays as a file of its own; return its size in bytes."""
     file = PartFile(path, video_id, key)
@@ -228,12 +196,12 @@ def merge(target: Path, sources: Sources, provenance: dict) -> None:
 def flatten(target: Path, sources: Sources, provenance: dict) -> None:
     """Write one flat file with the videos of several grouped ones, atomically.
 
-    Arguments are those of `merge`. What is in memory are BLOCK_BYTES of arrays, and of
-    each video a few numbers.
+    Arguments are those of `merge`. What is in memory are blocks of the arrays, and
+    of each video a few numbers.
     """
     with files.atomic(target) as temporary, h5py.File(temporary, "w") as file:
         file.attrs.update(attributes(provenance, "flat"))
-        columns: dict[str, _Column] = {}
+        columns: dict[str, FlatWriter] = {}
         slugs, video_keys = [], []
         for path, video_ids in sources:
             with h5py.File(path) as source:
@@ -243,7 +211,7 @@ def flatten(target: Path, sources: Sources, provenance: dict) -> None:
                     video_keys.append(group.attrs["key"])
                     for array_name, data in group.items():
                         if array_name not in columns:
-                            columns[array_name] = _Column(file, array_name, data)
+                            columns[array_name] = FlatWriter(file, array_name, data)
                         columns[array_name].append(data)
         offsets = file.create_group("offsets")
         for name, column in columns.items():
@@ -252,40 +220,6 @@ def flatten(target: Path, sources: Sources, provenance: dict) -> None:
         text = h5py.string_dtype()
         file.create_dataset("ids", data=slugs, dtype=text)
         file.create_dataset("keys", data=video_keys, dtype=text)
-
-
-class _Column:
-    """One array of a flat file, written in blocks."""
-
-    def __init__(self, file: h5py.File, name: str, like: h5py.Dataset):
-        row = like.shape[1:]
-        size = int(np.prod(row, dtype=int)) * like.dtype.itemsize
-        self._data = file.create_dataset(
-            name,
-            shape=(0, *row),
-            maxshape=(None, *row),
-            chunks=(max(1, CHUNK_BYTES // size), *row),
-            dtype=like.dtype,
-        )
-        self._waiting: list[np.ndarray] = []
-        self._bytes = 0
-        self.offsets = [0]
-
-    def append(self, data: h5py.Dataset) -> None:
-        self.offsets.append(self.offsets[-1] + len(data))
-        rows = max(1, BLOCK_BYTES * len(data) // max(1, data.nbytes))
-        for begin in range(0, len(data), rows):
-            self._waiting.append(data[begin : begin + rows])
-            self._bytes += self._waiting[-1].nbytes
-            if self._bytes > BLOCK_BYTES:
-                self.flush()
-
-    def flush(self) -> None:
-        if self._waiting:
-            block, begin = np.concatenate(self._waiting), len(self._data)
-            self._data.resize(begin + len(block), axis=0)
-            self._data[begin:] = block
-            self._waiting, self._bytes = [], 0
 
 
 def attributes(provenance: dict, layout: str = "grouped") -> dict[str, str]:

@@ -5,6 +5,7 @@ import ctypes
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -67,6 +68,8 @@ class Network:
         """
         self.extractor = extractor.to(device)
         _channels_last(self.extractor)
+        if device == "cpu" and precision == "float32" and not compiled:
+            _linear_by_onednn(self.extractor)
         self.batch_size = batch_size
         self._names, self._device, self._compiled = names, device, compiled
         self._call = self.extractor
@@ -188,3 +191,21 @@ def _channels_last(module: torch.nn.Module) -> None:
         if tensor.dim() in layouts:
             layout = layouts[tensor.dim()]
             tensor.data = tensor.data.contiguous(memory_format=layout)
+
+
+def _linear_by_onednn(module: torch.nn.Module) -> None:
+    """Have oneDNN compute linear layers: on AMD's CPUs twice as fast as MKL.
+
+    It is what torch.compile calls for them on a CPU; gradients are not for it.
+    """
+    if not torch.backends.mkldnn.is_available():
+        return
+    for layer in module.modules():
+        if type(layer) is torch.nn.Linear:
+            layer.forward = partial(_linear, layer.weight, layer.bias)
+
+
+def _linear(weight: Tensor, bias: Tensor | None, clips: Tensor) -> Tensor:
+    """Return what a linear layer gives."""
+    call = torch.ops.mkldnn._linear_pointwise
+    return call(clips, weight, bias, "none", [], "")
