@@ -1,7 +1,6 @@
 """Features at a prompt, and the files of shards and datasets."""
 
 import json
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -97,12 +96,12 @@ def test_a_mistake_at_a_prompt_is_one_line(videos, tmp_path, arguments, message)
 
 
 def test_a_command_whose_output_nobody_reads_any_more_ends(tmp_path):
-    make_video(tmp_path / "0.mp4", seconds=20, fps=25, size="64x48")
-    for number in (1, 2):
-        shutil.copy(tmp_path / "0.mp4", tmp_path / f"{number}.mp4")
+    for name, seconds in (("a", 1), ("b", 20)):
+        make_video(tmp_path / f"{name}.mp4", seconds=seconds, fps=25, size="64x48")
     command = [sys.executable, "-u", "-m", "scripts.extract_features", tmp_path]
     output = tmp_path / "features.h5"
-    options = ["--model", MODEL, "--checkpoint", "random", "--output", output]
+    options = ["--model", MODEL, "--checkpoint", "random", "--batch-size", "1"]
+    options += ["--output", output]
     with subprocess.Popen(
         [*command, *options], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:

@@ -175,7 +175,10 @@ def extract_shard(own: Shard, others: Iterable[Shard] = ()) -> None:
             ran.update(name for _, names in tasks for name in names)
             asked = {name: shards[name].model for name in shards if name in ran}
             results = features.compute(tasks, asked, job.threads, stopwatch)
-            for name, row in features.written(results, keep, stopwatch):
+            written = features.written(results, keep, stopwatch)
+            # Its thread is to stop before what is not whole is dropped.
+            stack.enter_context(contextlib.closing(written))
+            for name, row in written:
                 if row is None:
                     continue
                 stopwatch.videos += 1

@@ -136,7 +136,7 @@ class Network:
                 for name, out in outputs.items()
             }
             copied = torch.cuda.Event()
-            copied.record()
+            copied.record(torch.cuda.current_stream(self._device))
         return Batch([clip for clip, _ in batch], outputs, copied)
 
     def _measured(self, frames: Frames) -> int:
@@ -145,15 +145,15 @@ class Network:
             return ON_CPU
         peaks = []
         for self.batch_size in (1, 2):
-            torch.cuda.reset_peak_memory_stats()
-            before = torch.cuda.memory_allocated()
+            torch.cuda.reset_peak_memory_stats(self._device)
+            before = torch.cuda.memory_allocated(self._device)
             try:
                 self._forward([(None, frames)] * self.batch_size)
             except torch.OutOfMemoryError:
                 return 1
-            peaks.append(torch.cuda.max_memory_allocated() - before)
+            peaks.append(torch.cuda.max_memory_allocated(self._device) - before)
         torch.cuda.empty_cache()
-        free, _ = torch.cuda.mem_get_info()
+        free, _ = torch.cuda.mem_get_info(self._device)
         return clips_that_fit(int(USABLE * free), *peaks)
 
 
