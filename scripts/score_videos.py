@@ -8,14 +8,17 @@ Output: <manifest without .tsv>.h5 with a group for each of the list's videos th
         which says where the time went.
 """
 
+import json
 import sys
 from pathlib import Path
 
 from scripts.common import cli, runner
+from scripts.common.engine import features
 from scripts.common.engine.arguments import add_engine_arguments, add_flow_arguments
 from scripts.common.engine.feature_shards import extract_shard
 from scripts.common.engine.windows import Unsuited
 from scripts.common.judging import scoring
+from scripts.common.judging.metrics import ClassMismatch
 from scripts.common.judging.scoring import ScoreShard
 from scripts.common.lists.base import ListError
 
@@ -34,10 +37,12 @@ def main(argv: list[str] | None = None) -> None:
     job = runner.job_from("score_videos", arguments)
     try:
         videos = scoring.listed(arguments.index, chosen)
+        names = features.class_names(json.loads(arguments.ticket.read_text()))
+        scoring.check_classes(arguments.index, videos, names)
         speed = arguments.batch_size, arguments.compile
         flow = arguments.flow_ticket, arguments.flow_batch_size
         extract_shard(ScoreShard(job, arguments.ticket, videos, *speed, *flow))
-    except (ListError, Unsuited) as error:
+    except (ClassMismatch, ListError, Unsuited) as error:
         sys.exit(f"error: {error}")
 
 

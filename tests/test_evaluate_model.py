@@ -191,6 +191,17 @@ def test_videos_without_labels_give_a_file_to_hand_in(dataset, tmp_path):
     assert not (folder / "metrics.tsv").exists()
 
 
+def test_a_class_that_the_model_does_not_know_is_told_before_anything_is_scored(
+    dataset, tmp_path
+):
+    dataset = dataset.relabelled(tmp_path / "unknown", "YOGA", "levitating")
+    shutil.rmtree(dataset.folder / "scores", ignore_errors=True)
+    with pytest.raises(SystemExit) as error:
+        dataset.score(asked())
+    assert "are none of the model's 400: 'levitating'" in error.value.code
+    assert not list((dataset.folder / "scores").glob("*.h5"))
+
+
 def test_videos_of_several_labels_get_average_precision(dataset, tmp_path):
     dataset = dataset.relabelled(tmp_path / "several", "YOGA", "zumba|YOGA")
     folder = dataset.evaluate(asked())

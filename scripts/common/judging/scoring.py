@@ -1,6 +1,6 @@
 """Scores of videos: which views of each a model gets, and what is kept of them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from scripts.common.engine import features
 from scripts.common.engine.feature_shards import Shard
 from scripts.common.engine.features import PICKS, WHOLE
 from scripts.common.engine.parts import Part, whole
+from scripts.common.judging.metrics import matched
 from scripts.common.lists.base import ListError
 from scripts.common.lists.splits import members_of
 from scripts.common.runner import Job
@@ -102,6 +103,27 @@ def listed(folder: Path, chosen: dict) -> list[str]:
             f" has {', '.join(members)}"
         )
     return members[chosen["split"]]
+
+
+def check_classes(folder: Path, videos: Collection[str], names: Sequence[str]) -> None:
+    """Check that a model knows the classes of videos; told before hours of scoring.
+
+    Args:
+        folder: the index.
+        videos: ids; those without labels have nothing to check.
+        names: the model's classes.
+
+    Raises:
+        ClassMismatch: it does not.
+    """
+    asked = set(videos)
+    labels = {
+        label
+        for entry in index.read_videos(folder / "videos.tsv")
+        if entry.row.id in asked
+        for label in entry.labels
+    }
+    matched(sorted(labels), names)
 
 
 class ScoreShard(Shard):
