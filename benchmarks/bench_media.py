@@ -115,9 +115,10 @@ def look(path: Path, *options: str) -> None:
     """Run ffprobe as scripts/common/media.py does."""
     command = ["ffprobe", "-v", "error", "-print_format", "json"]
     command += ["-show_streams", "-show_format", "-select_streams", "V:0"]
-    for name, value in media.ONLY_FILES.items():
+    source, how = media.opened(path)
+    for name, value in how.items():
         command += [f"-{name}", value]
-    run([*command, *options, "-i", media.as_input(path)])
+    run([*command, *options, "-i", source])
 
 
 def transcoding(rows: list[Row], folder: Path, jobs: int) -> dict:

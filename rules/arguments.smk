@@ -146,7 +146,7 @@ def estimate_options(wildcards, input):
     return json.dumps(
         {
             "datasets": datasets,
-            "encodings": {name: ENCODINGS[name] for name in NEEDED},
+            "encodings": {name: CONFIG["encodings"][name] for name in NEEDED},
             "frames": CONFIG["frames"],
             "flow": FLOW,
             "models": {name: features_asked(entry) for name, entry in MODELS.items()},

@@ -60,7 +60,12 @@ if missing:
     sys.exit("\n".join(missing))
 
 DATASETS = CONFIG["datasets"]
-ENCODINGS = CONFIG["encodings"]
+# Where clips go decides nothing about what they are.
+CLIP_LAYOUTS = {name: entry["layout"] for name, entry in CONFIG["encodings"].items()}
+ENCODINGS = {
+    name: {key: value for key, value in entry.items() if key != "layout"}
+    for name, entry in CONFIG["encodings"].items()
+}
 MODELS = CONFIG["models"]
 # Models' features that are put side by side, by the name of the result.
 STREAMS = CONFIG["streams"]

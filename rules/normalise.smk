@@ -1,4 +1,5 @@
-# Clean clips: cut, constant frame rate, scaled, decoded once to verify.
+# Clean clips: cut, constant frame rate, scaled, decoded once to verify; a file each, or
+# one tar for the shard.
 
 
 rule transcode_clips:
@@ -18,6 +19,7 @@ rule transcode_clips:
         runtime=transcode_minutes,
     params:
         options=encoding_options,
+        layout=lambda wildcards: CLIP_LAYOUTS[wildcards.encoding],
         retry=retry_of,
         clips=downloads_spent,
     message:
@@ -26,5 +28,5 @@ rule transcode_clips:
     shell:
         "python -m scripts.transcode_clips --table {input:q} --manifest {output:q}"
         " --threads {threads} --retry {params.retry:q} --options {params.options:q}"
-        " {params.clips:q}"
+        " --layout {params.layout} {params.clips:q}"
         " > {log:q} 2>&1"

@@ -91,7 +91,8 @@ def frames_of(row: Row, options: dict) -> int:
 def dump_command(clip: Path, folder: Path, options: dict) -> list[str]:
     """Return the ffmpeg command that writes a clip's frames into a directory."""
     pattern = str(folder).replace("%", "%%") + "/%05d.jpg"
-    pictures = ffmpeg.input(media.SOURCE, threads=1, **media.ONLY_FILES).video
+    source, how = media.opened(clip)
+    pictures = ffmpeg.input(media.SOURCE, threads=1, **how).video
     if options["fps"] is not None:
         pictures = pictures.filter("fps", options["fps"])
     if options["every"] > 1:
@@ -101,7 +102,7 @@ def dump_command(clip: Path, folder: Path, options: dict) -> list[str]:
     settings = {"format": "image2", "fps_mode": "passthrough"}
     settings |= {"q:v": options["quality"], "threads": 1, "filter_threads": 1}
     output = pictures.output(media.TARGET, **settings)
-    return media.compiled(output, media.as_input(clip), f"file:{pattern}")
+    return media.compiled(output, source, f"file:{pattern}")
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -68,13 +68,14 @@ def parts(options: Mapping, dataset: Mapping, load: Load) -> Iterator[Part]:
     """
     videos, shards = load.videos, dataset["shards"]
     if dataset["source"] == "annotations":
-        # Each has a sidecar, which stays.
+        # Each has a sidecar; when they go, these become one file for the shard.
         kept = dataset["keep_originals"]
-        yield Part("videos", (1 + kept) * videos, DOWNLOAD * videos * kept)
+        files = 2 * videos if kept else shards
+        yield Part("videos", files, DOWNLOAD * videos * kept)
     if dataset["source"] == "archives":
         yield Part("downloads, originals", videos, 2 * load.bytes)
     for name, encoding in options["encodings"].items():
-        yield clips(name, encoding, load)
+        yield clips(name, encoding, load, shards)
     for name in options["frames"]["encodings"]:
         yield frames(name, options["frames"], options["encodings"][name], load, shards)
     for name, entry in options["flow"].items():
@@ -89,7 +90,7 @@ def parts(options: Mapping, dataset: Mapping, load: Load) -> Iterator[Part]:
     yield Part("tables, logs", files, BYTES_A_ROW * videos * (stages + 1))
 
 
-def clips(name: str, encoding: Mapping, load: Load) -> Part:
+def clips(name: str, encoding: Mapping, load: Load, shards: int) -> Part:
     """Return what the clips of an encoding take; one that changes nothing has none."""
     path = f"clips/{name}"
     if encoding["fps"] is None and encoding["short_side"] is None:
@@ -98,7 +99,8 @@ def clips(name: str, encoding: Mapping, load: Load) -> Part:
     a_second = pixels * CLIP_PIXEL * 2 ** ((18 - encoding["crf"]) / CRF_THAT_HALVES)
     a_second += AUDIO_SECOND * encoding["audio"]
     hours = workload.transcode_seconds(load) / 3600
-    return Part(path, load.videos, a_second * load.seconds, hours)
+    files = load.videos if encoding["layout"] == "folders" else shards
+    return Part(path, files, a_second * load.seconds, hours)
 
 
 def frames(

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 import models
-from scripts.common import cli, files
+from scripts.common import cli, files, members
 from scripts.common.engine import features
 from scripts.common.engine.arguments import add_model_arguments, add_window_arguments
 from scripts.common.engine.features import Model
@@ -123,7 +123,7 @@ def table(seen: Seen, most: int) -> str:
 def run(arguments: argparse.Namespace) -> None:
     """Look at the video; print and write what was seen."""
     name, output = models.resolve(arguments.model), arguments.output
-    if not arguments.video.is_file():
+    if members.size(arguments.video) is None:
         raise FileNotFoundError(f"there is no video {arguments.video}")
     weights = ticket(name, arguments.checkpoint, arguments.cache)
     asked = {key: getattr(arguments, key) for key in ("stack", "stride", "step")}

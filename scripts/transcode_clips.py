@@ -1,14 +1,17 @@
 """Cut and re-encode the videos of a shard into clean clips.
 
 Input:  a table of videos with their sources (a shard table of the index).
-Output: <manifest without .tsv>/<slug>.mp4 for each video, and the manifest.
+Output: the manifest, and <manifest without .tsv>/<slug>.mp4 for each video; or one .tar
+        beside the manifest (see scripts/common/containers), whose clips have paths as
+        if it were their folder.
 
 A clip is H.264 in mp4 with square pixels, upright, exactly from `start` to `end`, at a
 constant frame rate, its shorter side scaled to `short_side`, and decodes without an
 error. In an encoding that changes nothing (`original`), a whole video is not copied:
 the manifest names the source itself.
 
-With `--clips` downloads are deleted once all clips of them are made.
+When the layout changes, clips that are there are moved. With `--clips` downloads are
+deleted once all clips of them are made.
 """
 
 import math
@@ -18,6 +21,7 @@ from pathlib import Path
 import ffmpeg
 
 from scripts.common import cli, dropping, files, media, tables
+from scripts.common.containers.clips import FORMS, Clips, InFolder, InTar
 from scripts.common.ids import SlugTooLong, slug
 from scripts.common.runner import add_job_arguments, each, job_from, run_shard
 from scripts.common.tables import Failure, Row
@@ -58,6 +62,16 @@ def transcode_clip(row: Row, folder: Path, options: dict) -> Row:
         clip = _verified(temporary)
         _check_length(clip, length, row)
     return _described(row, target, clip)
+
+
+def keep_clip(row: Row, kept: InFolder | InTar, options: dict) -> Row:
+    """Make the clip of one video where a shard's clips are kept; return its row.
+
+    Arguments and failures as of `transcode_clip`.
+    """
+    with kept.room() as folder:
+        made = transcode_clip(row, folder, options)
+        return made if made.path == row.path else kept.add(made)
 
 
 def encode_command(row: Row, target: Path, options: dict) -> list[str]:
@@ -154,14 +168,21 @@ def main(argv: list[str] | None = None) -> None:
     """Run the stage on one shard."""
     parser = cli.command(dropping.STAGE, __doc__)
     add_job_arguments(parser)
+    parser.add_argument(
+        "--layout",
+        choices=FORMS,
+        default="folders",
+        help="a file a clip in a folder, or one tar (default: folders)",
+    )
     dropping.add_argument(parser)
     arguments = parser.parse_args(argv)
     job = job_from(dropping.STAGE, arguments)
+    clips = Clips(job, arguments.layout)
 
     def work(row: Row) -> Row:
-        return transcode_clip(row, job.folder, job.options)
+        return clips.moved(row) or keep_clip(row, clips.kept, job.options)
 
-    run_shard(job, each(work, job.threads))
+    run_shard(job, each(work, job.threads), clips.stand, clips.kept.finish)
     if arguments.clips:
         downloads, folder = tables.read(job.table), job.table.with_suffix("")
         dropped = dropping.drop(downloads, folder, dropping.Clips(arguments.clips))

@@ -27,6 +27,7 @@ SECOND = "results/small/features/second.h5"
 
 # Files that build whole datasets, or train: begun last, they would end alone.
 FIRST = {
+    "test_clips_in_tars",
     "test_workflow",
     "test_staleness",
     "test_datasets",

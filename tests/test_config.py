@@ -6,7 +6,7 @@ import yaml
 from scripts.common import preflight
 from scripts.common.config import ConfigError, resolve
 from scripts.common.config.__main__ import reference
-from scripts.common.config.names import OF_FRAMES
+from scripts.common.config.names import OF_CLIPS, OF_EITHER, OF_FRAMES
 from scripts.common.config.needs import set_of_splits
 from scripts.common.config.schema import SCHEMA, load_schema
 from scripts.common.lists import FORMATS
@@ -226,6 +226,17 @@ def test_lists_of_frames_need_frames():
     resolve(config | {"frames": {"encodings": ["default"]}})
     of_frames = {name for name, form in FORMATS.items() if form.reads == "frames"}
     assert of_frames == OF_FRAMES
+
+
+def test_lists_of_clips_need_clips_in_files():
+    in_tars = {"encodings": {"default": {"layout": "tar"}}}
+    (line,) = mistakes(minimal(**in_tars))
+    assert line.startswith("lists.formats: 'ibm' names files of clips")
+    assert "`encodings: default: layout`" in line
+    resolve(minimal(**in_tars, frames={"encodings": ["default"]}))
+    resolve(minimal(**in_tars, lists={"formats": ["parquet"]}))
+    for reads, names in (("clips", OF_CLIPS), ("either", OF_EITHER | {"parquet"})):
+        assert {name for name, form in FORMATS.items() if form.reads == reads} == names
 
 
 @pytest.mark.parametrize(

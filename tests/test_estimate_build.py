@@ -37,25 +37,20 @@ def planned(dataset: dict, load: workload.Load, **config) -> dict:
 
 def test_a_build_of_half_a_million_videos_can_stay_under_100_000_files():
     parts = planned(
-        {"source": "folder", "shards": 1000},
+        {"source": "annotations", "shards": 1000, "keep_originals": False},
         KINETICS,
-        encodings={"default": {}, "original": {"fps": None, "short_side": None}},
-        lists={"encoding": "original"},
-        frames={"encodings": ["original"], "layout": "tar"},
-        flow={
-            "raft": {
-                "algorithm": "raft_small",
-                "encoding": "original",
-                "layout": "hdf5",
-            }
-        },
+        encodings={"default": {"layout": "tar"}},
+        lists={"formats": ["parquet"]},
+        frames={"encodings": ["default"], "layout": "tar"},
+        flow={"raft": {"algorithm": "raft_small", "layout": "tar"}},
         models={
-            name: {"encoding": "original", "checkpoint": "random"}
+            name: {"checkpoint": "random"}
             for name in ("s3d_k400", "r2plus1d_18_k400", "slow_8x8_r50_k400")
         },
     )
     assert sum(part.files for part in parts.values()) < 100_000
-    assert parts["frames/original"].files == 1000
+    for name in ("clips/default", "frames/default", "flow/raft"):
+        assert parts[name].files == 1000
 
 
 def test_clips_and_pictures_in_folders_are_a_file_each():
@@ -70,11 +65,11 @@ def test_clips_and_pictures_in_folders_are_a_file_each():
     assert 150e9 < parts["clips/default"].bytes / 1.9 < 300e9
 
 
-def test_downloads_that_are_not_kept_leave_their_sidecars():
+def test_downloads_that_are_not_kept_leave_a_file_a_shard():
     dataset = {"source": "annotations", "shards": 10, "keep_originals": False}
     dropped = planned(dataset, KINETICS)["videos"]
     kept = planned(dataset | {"keep_originals": True}, KINETICS)["videos"]
-    assert (dropped.files, dropped.bytes) == (500_000, 0)
+    assert (dropped.files, dropped.bytes) == (10, 0)
     assert (kept.files, kept.bytes) == (1_000_000, 7.5e12)
 
 
@@ -117,6 +112,8 @@ def test_a_build_has_the_files_that_were_foretold(tmp_path, layout):
     config = project.config
     config["datasets"]["small"]["annotations"] = "a.tsv"
     config["frames"]["layout"] = layout
+    config["encodings"]["default"]["layout"] = layout
+    config["lists"] = {"formats": ["parquet"]}
     del config["models"]
     project.configure(config)
     output = project.run("estimate")

@@ -3,18 +3,24 @@
 With `keep_originals: false` the last encoding deletes them. What follows from a video's
 absence is decided by the same question, asked of the clips themselves: a download whose
 clips all stand is as good as there; one of which another clip is wanted is not.
+
+What was taken of each is still told, in one file for the shard: a line is a sidecar.
 """
 
 import argparse
+import fcntl
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TextIO
 
 from scripts.common.journal import Journal
 from scripts.common.runner import Job, product_stands
 from scripts.common.tables import Row
 
 STAGE = "transcode_clips"
+# Ends the name of the file that tells of a shard's dropped downloads.
+TOLD = ".dropped.jsonl"
 
 
 def add_argument(parser: argparse.ArgumentParser) -> None:
@@ -64,10 +70,23 @@ def drop(downloads: Iterable[Row], folder: Path, clips: Clips) -> int:
         clips: made of them.
     """
     rows = [row for row in downloads if row.ok and Path(row.path).parent == folder]
-    needed = {row.path for row in rows if not clips.stand(row)}
-    spent = {row.path for row in rows} - needed
-    there = [path for path in map(Path, sorted(spent)) if path.exists()]
-    for path in there:
+    needed = {Path(row.path) for row in rows if not clips.stand(row)}
+    spent = sorted({Path(row.path) for row in rows} - needed)
+    if not spent:
+        return 0
+    with folder.with_suffix(TOLD).open("a", encoding="utf-8") as told:
         # The job of another encoding may have come to the same.
-        path.unlink(missing_ok=True)
-    return len(there)
+        fcntl.flock(told, fcntl.LOCK_EX)
+        return sum(_drop(path, told) for path in spent)
+
+
+def _drop(path: Path, told: TextIO) -> bool:
+    """Delete a download, and its sidecar once it is told; tell whether it was there."""
+    there, sidecar = path.exists(), path.with_suffix(".json")
+    if sidecar.exists():
+        text = sidecar.read_text(encoding="utf-8")
+        told.write("".join(text.splitlines()) + "\n")
+        told.flush()
+    path.unlink(missing_ok=True)
+    sidecar.unlink(missing_ok=True)
+    return there

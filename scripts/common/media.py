@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.common import files, processes
+from scripts.common import files, members, processes
 from scripts.common.tables import Failure
 
 # A file may be a playlist that points at other files or hosts. Only real containers are
@@ -17,7 +17,6 @@ CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,mpegvideo,flv,asf,ogg,"
     "rm,gif,mxf,dv,h264,hevc,ivf,nut,swf,vc1,wtv,m4v,apng"
 )
-ONLY_FILES = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
 
 # Stand for the paths in the graphs of ffmpeg-python.
 SOURCE, TARGET = "<source>", "<target>"
@@ -61,15 +60,16 @@ def probe(path: Path, decode: bool = False) -> Video:
         Failure: `empty` (zero bytes), `not_video`, `no_video_stream`, or `corrupt` when
             decoding reports errors.
     """
-    if path.stat().st_size == 0:
+    if members.size(path) == 0:
         raise Failure("empty", "the file has 0 bytes")
     command = ["ffprobe", "-v", "error", "-print_format", "json"]
     command += ["-show_streams", "-show_format", "-select_streams", "V:0"]
-    for option, value in ONLY_FILES.items():
+    address, how = opened(path)
+    for option, value in how.items():
         command += [f"-{option}", value]
     if decode:
         command += ["-count_frames", "-threads", "1"]
-    result = processes.run([*command, "-i", as_input(path)])
+    result = processes.run([*command, "-i", address])
     if result.returncode:
         raise Failure("not_video", complaint(result.stderr, path))
     answer = json.loads(result.stdout)
@@ -106,11 +106,14 @@ def opened(path: Path, fps: float | None = None) -> tuple[str, dict]:
     """Return how ffmpeg opens a video: its address, and the options before it.
 
     Args:
-        path: a video file, or a folder of images, which are taken by name.
+        path: a video file, also one inside a tar (see scripts/common/members.py), or a
+            folder of images, which are taken by name.
         fps: images per second of a folder.
     """
     if not path.is_dir():
-        return as_input(path), dict(ONLY_FILES)
+        protocols = "subfile,file" if members.find(path) else "file"
+        only = {"protocol_whitelist": protocols, "format_whitelist": CONTAINERS}
+        return as_input(path), only
     suffixes = (image.suffix for image in sorted(path.iterdir()))
     suffix = next(name for name in suffixes if name.lower() in IMAGE_SUFFIXES)
     # The pattern is glob's: an absolute path is neither an option nor an address.
@@ -120,7 +123,12 @@ def opened(path: Path, fps: float | None = None) -> tuple[str, dict]:
 
 
 def as_input(path: Path) -> str:
-    """Return a path as ffmpeg takes it: never an option, a pattern or an address."""
+    """Return a path as ffmpeg takes it: never an option, a pattern or an address.
+
+    Its protocol `subfile` reads a part of a file as if it were one.
+    """
+    if member := members.find(path):
+        return f"subfile,,start,{member.start},end,{member.stop},,:file:{member.tar}"
     return f"file:{path}"
 
 
@@ -155,4 +163,6 @@ def complaint(errors: str, path: Path) -> str:
     """Return the first thing that ffmpeg complained of, without path and addresses."""
     lines = [_SPEAKER.sub("", line).strip() for line in errors.splitlines()]
     text = next(filter(None, lines), "ffmpeg gave no reason")
-    return text.replace(as_input(path), "the file").replace(str(path), "the file")
+    for name in (as_input(path), str(path)):
+        text = text.replace(name, "the file")
+    return text

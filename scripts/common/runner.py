@@ -19,7 +19,15 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from scripts.common import cli, files, journal, processes, tables, workload
+from scripts.common import (
+    cli,
+    files,
+    journal,
+    members,
+    processes,
+    tables,
+    workload,
+)
 from scripts.common.ids import fingerprint
 from scripts.common.interruptions import Terminated, leave_if_abandoned, stoppable
 from scripts.common.progress import Progress
@@ -165,12 +173,13 @@ def run_stage(
 
 
 def product_stands(row: Row) -> bool:
-    """Tell whether the file that a row names is there with its size.
+    """Tell whether the file that a row names, inside a tar or not, has its size.
 
     A directory is moved to its place as a whole, so that its being there is enough.
     """
     path = Path(row.path)
-    return path.is_dir() or (path.is_file() and path.stat().st_size == row.bytes)
+    size = members.size(path)
+    return path.is_dir() or (size is not None and size == row.bytes)
 
 
 def run_shard(

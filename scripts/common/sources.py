@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 
-from scripts.common import addresses
+from scripts.common import addresses, members
 from scripts.common.annotations import Annotated, AnnotationError
 from scripts.common.ids import fingerprint
 from scripts.common.media import IMAGE_SUFFIXES, VIDEO_SUFFIXES
@@ -96,7 +96,7 @@ def typed(paths: Iterable[Path]) -> Iterator[Path]:
     """Yield the videos that the paths of a command line stand for.
 
     A folder is every video below it, known by its suffix; a .txt file has one path a
-    line, from the working directory.
+    line, from the working directory. A clip inside a tar is one as well.
 
     Raises:
         FileNotFoundError: a path leads to nothing, or a folder has no video.
@@ -107,7 +107,7 @@ def typed(paths: Iterable[Path]) -> Iterator[Path]:
             if not found:
                 raise FileNotFoundError(f"there is no video in the folder {path}")
             yield from found
-        elif not path.is_file():
+        elif members.size(path) is None:
             raise FileNotFoundError(f"there is no video {path}")
         elif path.suffix == ".txt":
             lines = path.read_text().splitlines()

@@ -9,8 +9,11 @@ from scripts.common.config.needs import listed_frames, parameters_of
 from scripts.common.config.schema import unless_known
 from scripts.common.flow.kinds import mismatch
 
-# Formats of lists that name folders of frames, and nothing else.
+# Formats of lists that name folders of frames, or files of clips, and nothing else; and
+# those that name clips where no frames are dumped.
 OF_FRAMES = frozenset({"tsn", "mmaction2_rawframes", "3d_resnets"})
+OF_CLIPS = frozenset({"pyslowfast", "mmaction2_videos", "torchvision"})
+OF_EITHER = frozenset({"ibm", "ibm_flow"})
 
 
 def mistakes(config: dict) -> Iterator[str]:
@@ -108,14 +111,24 @@ def _mistakes_in_encodings(config: dict) -> Iterator[str]:
 
 
 def _mistakes_in_lists(config: dict) -> Iterator[str]:
-    if listed_frames(config):
-        return
-    lists = config["lists"]
-    remedy = f"dump those of '{lists['encoding']}' under `frames: encodings`"
-    if config["frames"]["layout"] != "folders":
-        remedy = "keep them in folders: `frames: layout`"
-    for form in sorted(OF_FRAMES.intersection(lists["formats"])):
-        yield f"lists.formats: '{form}' names frames; {remedy}"
+    """Yield formats that name what there is no file or folder of."""
+    lists, encoding = config["lists"], config["lists"]["encoding"]
+    formats, of_clips = set(lists["formats"]), OF_CLIPS
+    if not listed_frames(config):
+        of_clips = OF_CLIPS | OF_EITHER
+        remedy = f"dump those of '{encoding}' under `frames: encodings`"
+        if config["frames"]["layout"] != "folders":
+            remedy = "keep them in folders: `frames: layout`"
+        for form in sorted(OF_FRAMES & formats):
+            yield f"lists.formats: '{form}' names frames; {remedy}"
+    # A name that is none of them is a mistake of its own.
+    if config["encodings"].get(encoding, {}).get("layout") == "tar":
+        for form in sorted(of_clips & formats):
+            yield (
+                f"lists.formats: '{form}' names files of clips, and those of"
+                f" '{encoding}' are in tars; take `parquet`, or keep them in folders:"
+                f" `encodings: {encoding}: layout`"
+            )
 
 
 def _card_of(entry: dict) -> models.Card | None:

@@ -62,7 +62,7 @@ class Folders:
     def finish(self, rows: list[Row]) -> None:
         """Drop what the shard had in another layout."""
         for form in _FORMATS.values():
-            _file(self.folder, form).unlink(missing_ok=True)
+            file_of(self.folder, form).unlink(missing_ok=True)
 
 
 class OneFile:
@@ -72,7 +72,7 @@ class OneFile:
         """Nothing is read yet: another job may still hold the shard."""
         self.form = _FORMATS[layout]
         self.folder = job.folder
-        self.path = _file(job.folder, self.form)
+        self.path = file_of(job.folder, self.form)
 
     def part(self, row: Row) -> Path:
         """Return where a video's own file is kept until the shard is done."""
@@ -115,8 +115,9 @@ class OneFile:
         shutil.rmtree(self.folder, ignore_errors=True)
         for form in _FORMATS.values():
             if form is not self.form:
-                _file(self.folder, form).unlink(missing_ok=True)
+                file_of(self.folder, form).unlink(missing_ok=True)
 
 
-def _file(folder: Path, form) -> Path:
+def file_of(folder: Path, form) -> Path:
+    """Return the path of a shard's one file of a format, beside its folder."""
     return folder.with_name(folder.name + form.SUFFIX)

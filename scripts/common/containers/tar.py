@@ -5,6 +5,7 @@ A sample is the files that share a name up to its first dot: dots of a slug are 
 
 <key>.json            what is told of the video
 <key>.00001.jpg       a frame; of flow: <key>.00001.x.jpg, <key>.00001.y.jpg
+<key>.mp4             or its clip
 """
 
 import io
@@ -16,10 +17,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scripts.common import members
 from scripts.common.containers.base import Moment, NotStored, checked
 from scripts.common.ids import slug, unslug
 
-SUFFIX = ".tar"
+SUFFIX = members.SUFFIX
 
 
 def write_video(path: Path, video_id: str, about: dict, moments: Iterable[Moment]):
@@ -31,6 +33,21 @@ def write_video(path: Path, video_id: str, about: dict, moments: Iterable[Moment
             for stream, picture in moment.items():
                 place = f"{number:05d}.{stream}" if stream else f"{number:05d}"
                 _add(archive, f"{key}.{place}.{suffix}", picture)
+
+
+def write_clip(path: Path, video_id: str, about: dict, clip: Path) -> None:
+    """Write a video's clip as a tar of its own."""
+    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as archive:
+        _add(archive, f"{_key(video_id)}.json", json.dumps(about).encode())
+        with members.opened(clip) as data:
+            member = tarfile.TarInfo(clip_name(video_id))
+            member.size = members.size(clip)
+            archive.addfile(member, data)
+
+
+def clip_name(video_id: str) -> str:
+    """Return the name of a video's clip inside the tar."""
+    return f"{_key(video_id)}.mp4"
 
 
 def merge(target: Path, sources: Iterable[tuple[Path, list[str]]]) -> None:
@@ -76,8 +93,9 @@ class TarShard:
                 key, _, name = member.name.partition(".")
                 sample = self._samples.setdefault(key, _Sample(member.offset))
                 sample.fields[name] = member.offset_data, member.size
-                if name != "json":
-                    sample.count = max(sample.count, int(name.partition(".")[0]))
+                number = name.partition(".")[0]
+                if number.isdigit():
+                    sample.count = max(sample.count, int(number))
                 blocks = -(-member.size // tarfile.BLOCKSIZE)
                 sample.stop = member.offset_data + blocks * tarfile.BLOCKSIZE
         self._file = path.open("rb")

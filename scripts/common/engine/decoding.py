@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torchcodec.decoders import VideoDecoder
 
+from scripts.common import media, members
 from scripts.common.engine.windows import Sampling, Unsuited, needed_frames, windows
 from scripts.common.tables import Failure, Row
 
@@ -40,12 +41,12 @@ class Frames:
     """
 
     def __init__(self, path: Path, fps: float | None = None, device: str = "cpu"):
-        source = path
+        source = media.as_input(path)
         try:
-            str(path).encode()
+            source.encode()
         except UnicodeEncodeError:
-            # torchcodec takes paths in UTF-8 only, and open files of any name.
-            source = path.open("rb")
+            # torchcodec takes names in UTF-8 only, and open files of any name.
+            source = members.opened(path)
             weakref.finalize(self, source.close)
         try:
             self._decoder = _decoder(source, device)
@@ -218,7 +219,7 @@ def read_windows(path: Path, sampling: Sampling) -> Iterator[Window]:
         yield Window(torch.stack([kept[number] for number in numbers]), begin, end)
 
 
-def _decoder(source: Path | BinaryIO, device: str) -> VideoDecoder:
+def _decoder(source: str | BinaryIO, device: str) -> VideoDecoder:
     """Open a video; on the CPU where NVDEC, or the library's build, does not take it.
 
     Exact seeking scans the file first, so that frame numbers are right.

@@ -203,12 +203,13 @@ def stills_command(row: Row, folder: Path) -> tuple[list[str], list[Path]]:
     """
     command = ["ffmpeg", "-v", "error", "-nostdin", "-y"]
     numbers = frame_numbers(row.frames)
+    source, how = media.opened(Path(row.path))
     for number in numbers:
-        for option, value in media.ONLY_FILES.items():
+        for option, value in how.items():
             command += [f"-{option}", value]
         # Half a frame early: the frame itself must not be passed by.
         command += ["-ss", f"{max(0, number - 0.5) / row.fps:.4f}"]
-        command += ["-threads", "1", "-i", media.as_input(Path(row.path))]
+        command += ["-threads", "1", "-i", source]
     stills = [folder / f"{number}.png" for number in numbers]
     width, height = STILL
     scale = f"scale=w={width}:h={height}:force_original_aspect_ratio=decrease"

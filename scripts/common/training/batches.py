@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 import models
+from scripts.common import members
 from scripts.common.engine.decoding import Frames
 from scripts.common.tables import Failure
 from scripts.common.training.augmentation import Crop, clip_of
@@ -184,7 +185,8 @@ def _readable(video: Video) -> Iterator[None]:
     except Failure as failure:
         raise TrainingError(
             f"the clip of '{video.id}' cannot be read any more ({failure}); delete"
-            f" {video.path} and its manifest, and it is made again"
+            f" {members.holder(Path(video.path))} and the manifest beside it, and it is"
+            " made again"
         ) from failure
 
 
