@@ -42,7 +42,7 @@ def project(tmp_path_factory) -> Project:
             "recipe": name,
             "source": {"archives": archives(made["archives"])},
             "annotations": {"files": list(map(str, made["annotations"]))},
-            "shards": 2,
+            "shards": 1,
         }
     # Both editions are taken from the same archives.
     datasets["kinetics700"]["source"] = datasets["kinetics700_2020"]["source"]
