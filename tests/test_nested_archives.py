@@ -1,9 +1,6 @@
 """Archives inside archives, as HMDB51 comes: a RAR of one RAR for each class."""
 
 import os
-import subprocess
-import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -16,6 +13,7 @@ from tests.rar_writer import Entry, rar4, rar5
 from tests.unpacking import (
     check_tree,
     content,
+    kill_after,
     mtimes,
     noise,
     tar_gz,
@@ -252,20 +250,6 @@ def test_nested_rerun_after_sigkill_equals_an_undisturbed_run(outer, inner, tmp_
             (row.id, row.key) for row in expected
         ]
         assert tables.read(manifest) == rows
-
-
-def kill_after(lines, archive, manifest):
-    """Kill a job with SIGKILL when its journal has so many lines."""
-    journal = manifest.with_suffix(".journal")
-    command = [sys.executable, "-m", "scripts.unpack_archive", "--archive", archive]
-    with subprocess.Popen(
-        [*command, "--manifest", manifest], stdout=subprocess.DEVNULL, cwd=ROOT
-    ) as process:
-        while not journal.exists() or journal.read_bytes().count(b"\n") < lines:
-            assert process.poll() is None
-            time.sleep(0.001)
-        process.kill()
-    assert not manifest.exists()
 
 
 def test_inner_archive_left_by_a_kill_is_deleted(tmp_path):

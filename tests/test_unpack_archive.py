@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import time
 import zipfile
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from tests.rar_writer import Entry, rar4, rar5
 from tests.unpacking import (
     check_tree,
     content,
+    kill_after,
     mtimes,
     noise,
     refusal,
@@ -288,18 +288,7 @@ def test_rerun_after_sigkill_completes_and_leaves_nothing(write, tmp_path):
     archive.write_bytes(write([Entry(n, data) for n, data in contents.items()]))
     manifest = tmp_path / "out" / "videos.bin.tsv"
     journal = manifest.with_suffix(".journal")
-    command = [sys.executable, "-m", "scripts.unpack_archive", "--archive", archive]
-    process = subprocess.Popen(
-        [*command, "--manifest", manifest],
-        stdout=subprocess.DEVNULL,
-        cwd=Path(__file__).parents[1],
-    )
-    while not journal.exists() or journal.read_bytes().count(b"\n") < 5:
-        assert process.poll() is None
-        time.sleep(0.002)
-    process.kill()
-    process.wait()
-    assert not manifest.exists()
+    kill_after(5, archive, manifest)
     unpacked = manifest.with_name(".unpacking-videos.bin")
     written = journal.read_bytes().count(b"\n") - 1
     stamps = mtimes(unpacked)

@@ -3,7 +3,10 @@
 import io
 import os
 import random
+import subprocess
+import sys
 import tarfile
+import time
 import warnings
 import zipfile
 from pathlib import Path
@@ -13,6 +16,7 @@ import pytest
 from scripts import unpack_archive
 from scripts.common import tables
 from scripts.common.archives.base import zstd
+from tests.projects import ROOT
 
 
 def zip_of(entries, compression=zipfile.ZIP_STORED):
@@ -120,3 +124,17 @@ def refusal(tmp_path, data, name="videos.rar"):
     assert not manifest.exists()
     assert not list(tmp_path.rglob(".tmp-*"))
     return line
+
+
+def kill_after(lines: int, archive: Path, manifest: Path) -> None:
+    """Kill a job with SIGKILL when its journal has so many lines."""
+    journal = manifest.with_suffix(".journal")
+    command = [sys.executable, "-m", "scripts.unpack_archive", "--archive", archive]
+    with subprocess.Popen(
+        [*command, "--manifest", manifest], stdout=subprocess.DEVNULL, cwd=ROOT
+    ) as process:
+        while not journal.exists() or journal.read_bytes().count(b"\n") < lines:
+            assert process.poll() is None
+            time.sleep(0.001)
+        process.kill()
+    assert not manifest.exists()
