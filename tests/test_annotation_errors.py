@@ -15,12 +15,16 @@ LABELS = {"labels.json": '{"Opening something": "0"}'}
 CLASSES_1 = {"something-something-v1-labels.csv": "Opening something\n"}
 ACTIVITIES = "activity_net.v1-3.min.json"
 RECIPES = "youcookii_annotations_trainval.json"
-KINETICS_HEADER = "label,youtube_id,time_start,time_end,split\n"
 
 
 def activity(entry: dict, key: str = "sJFgo9H6zNo", name: str = ACTIVITIES) -> dict:
     """Return the file of ActivityNet, or of YouCook2, with one entry."""
     return {name: json.dumps({"database": {key: entry}})}
+
+
+def csv_of(row: str, name: str = "train.csv") -> dict[str, str]:
+    """Return a CSV file of Kinetics with one row."""
+    return {name: f"label,youtube_id,time_start,time_end,split\n{row}\n"}
 
 
 def clip(value: dict) -> dict[str, str]:
@@ -82,50 +86,48 @@ def clip(value: dict) -> dict[str, str]:
         ),
         (
             "kinetics",
-            {"train.csv": KINETICS_HEADER + "a, b,aaaaaaaaaaa,0,10,train\n"},
+            csv_of("a, b,aaaaaaaaaaa,0,10,train"),
             "line 2 has 6 fields, the header has 5; .* quotes",
         ),
         (
             "kinetics",
-            {"train.csv": KINETICS_HEADER + '"yoga,aaaaaaaaaaa,0,10,train\n'},
+            csv_of('"yoga,aaaaaaaaaaa,0,10,train'),
             "line 2: unexpected end of data; mend the quotes",
         ),
         (
             "kinetics",
-            {"train.csv": KINETICS_HEADER + "yoga,#NAME?,0,10,train\n"},
+            csv_of("yoga,#NAME?,0,10,train"),
             "line 2: '#NAME\\?' is no YouTube id",
         ),
         (
             "kinetics",
-            {"train.csv": KINETICS_HEADER + "yoga,aaaaaaaaaaa,10,10,train\n"},
+            csv_of("yoga,aaaaaaaaaaa,10,10,train"),
             "line 2: from '10' to '10' is no segment",
         ),
         (
             "kinetics",
-            {"train.csv": KINETICS_HEADER + "yoga,aaaaaaaaaaa,0,soon,train\n"},
+            csv_of("yoga,aaaaaaaaaaa,0,soon,train"),
             "from '0' to 'soon' is no segment",
         ),
         (
             "kinetics",
-            {"train.csv": KINETICS_HEADER + "yoga,aaaaaaaaaaa,0,10,trian\n"},
+            csv_of("yoga,aaaaaaaaaaa,0,10,trian"),
             "'trian' is no list: one of train, val",
         ),
         (
             "kinetics",
-            {"clips.csv": KINETICS_HEADER + "yoga,aaaaaaaaaaa,0,10,\n"},
+            csv_of("yoga,aaaaaaaaaaa,0,10,", "clips.csv"),
             "neither row nor file says a list: one of train",
         ),
         (
             "kinetics",
-            {"val.csv": KINETICS_HEADER + ",aaaaaaaaaaa,0,10,val\n"},
+            csv_of(",aaaaaaaaaaa,0,10,val", "val.csv"),
             "only clips of test may have no label",
         ),
         (
             "kinetics",
-            {
-                "train.csv": KINETICS_HEADER + "riding camel,aaaaaaaaaaa,0,10,train\n",
-                "val.csv": KINETICS_HEADER + "riding_camels,bbbbbbbbbbb,0,10,val\n",
-            },
+            csv_of("riding camel,aaaaaaaaaaa,0,10,train")
+            | csv_of("riding_camels,bbbbbbbbbbb,0,10,val", "val.csv"),
             r"val.csv, line 2: no class is named 'riding_camels' \(is it 'riding cam",
         ),
         ("kinetics", {"train.json": "[1]"}, "is a list, where an object belongs"),
@@ -147,11 +149,7 @@ def clip(value: dict) -> dict[str, str]:
             {"train.json": '{"aaaaaaaaaaa": {}, "aaaaaaaaaaa": {}}'},
             "'aaaaaaaaaaa' stands twice",
         ),
-        (
-            "kinetics",
-            {"train.json": '{"aaa": '},
-            "column 9: .*; it may be cut",
-        ),
+        ("kinetics", {"train.json": '{"aaa": '}, "column 9: .*; it may be cut"),
         ("something", {}, "no file 'something-something-v2-labels.json'"),
         ("something", LABELS, "no file 'train.json'"),
         (
@@ -164,11 +162,7 @@ def clip(value: dict) -> dict[str, str]:
             LABELS | {"train.json": '[{"id": "1", "template": "Closing [something]"}]'},
             r"entry 1 \(video 1\): no class is named 'Closing something' \(is it 'Op",
         ),
-        (
-            "something",
-            LABELS | {"train.json": '[{"id": "1"}]'},
-            "video 1 has no label",
-        ),
+        ("something", LABELS | {"train.json": '[{"id": "1"}]'}, "video 1 has no label"),
         ("something", LABELS | {"train.json": '[{"no": "1"}]'}, "entry 1 has no 'id'"),
         (
             "something",
