@@ -58,7 +58,7 @@ def prepare(frames: Tensor, card: Card, cropped: bool = True) -> Tensor:
         # A CPU has the float copy of one frame in its cache.
         parts = (
             _rounded(_interpolated(in_unit(part), size, scale, rule), rule)
-            for part in frames.split(CHUNK if frames.is_cuda else 1)
+            for part in frames.split(1 if frames.device.type == "cpu" else CHUNK)
         )
         clip = torch.cat([part[..., rows, columns] for part in parts])
     return clip.unflatten(0, batch).transpose(-4, -3)
