@@ -256,3 +256,14 @@ def test_a_full_disk_is_not_the_videos_fault(tmp_path, stairs):
     with pytest.raises(OSError, match="No space left") as caught:
         transcode(stairs, tmp_path)
     assert caught.value.errno == errno.ENOSPC
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "avi"])
+def test_a_broken_video_that_is_called_like_a_full_disk_is_broken(tmp_path, suffix):
+    whole = tmp_path / f"whole.{suffix}"
+    cut = tmp_path / f"No space left on device.{suffix}"
+    fast = ["-movflags", "+faststart"] if suffix == "mp4" else []
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=128x96:duration=8", *fast, whole)
+    data = whole.read_bytes()
+    cut.write_bytes(data[: len(data) // 2])
+    assert reason(cut, tmp_path) == "corrupt"

@@ -153,8 +153,10 @@ def encode(command: Sequence[str], source: Path) -> None:
     result = processes.run(command)
     if not result.returncode:
         return
+    # A video may be called like an error.
+    errors = result.stderr.replace(str(source), "")
     for number in files.NO_ROOM:
-        if (words := os.strerror(number)) in result.stderr:
+        if (words := os.strerror(number)) in errors:
             raise OSError(number, words, command[-1])
     raise Failure("corrupt", complaint(result.stderr, source))
 
