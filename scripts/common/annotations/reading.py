@@ -8,6 +8,7 @@ import contextlib
 import csv
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from operator import itemgetter
 from pathlib import Path
@@ -148,8 +149,8 @@ def parse_json(text: str, place: str):
     def unique(pairs: list[tuple]) -> dict:
         mapping = dict(pairs)
         if len(mapping) != len(pairs):
-            keys = [key for key, _ in pairs]
-            twice = next(key for key in mapping if keys.count(key) > 1)
+            counts = Counter(key for key, _ in pairs)
+            twice = next(key for key, count in counts.items() if count > 1)
             raise AnnotationError(f"{place}: '{twice}' stands twice; remove one of it")
         return mapping
 
