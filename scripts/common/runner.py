@@ -153,25 +153,6 @@ def each(work: Callable[[Row], Row], threads: int) -> Process:
     return process
 
 
-def run_stage(
-    stage: str,
-    description: str,
-    work: Callable[[Row, Path, dict], Row],
-    argv: list[str] | None = None,
-) -> None:
-    """Run a stage that does one video at a time on the shard of the command line.
-
-    Args:
-        stage: name of the rule.
-        description: what `--help` says.
-        work: takes a row, the shard's directory of products and the options; returns
-            the finished row, or raises Failure.
-        argv: the command line, by default that of the process.
-    """
-    job = parse_job(stage, description, argv)
-    run_shard(job, each(lambda row: work(row, job.folder, job.options), job.threads))
-
-
 def product_stands(row: Row) -> bool:
     """Tell whether the file that a row names, inside a tar or not, has its size.
 
