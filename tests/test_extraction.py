@@ -194,6 +194,26 @@ def test_waiting_threads_of_torch_leave_the_cores_to_those_that_decode():
     assert said.split() == ["False", "passive"]
 
 
+THREADS = """
+import sys
+import torch
+from tests.test_extraction import *
+
+class Threads(nn.Module):
+    def forward(self, clips):
+        print(torch.get_num_threads())
+        return {"features": clips[:, :, 0, 0, 0]}
+
+run([Row(path, path=path) for path in 2 * sys.argv[1:]], 2, Threads)
+"""
+
+
+def test_decode_workers_leave_the_network_its_threads(rows):
+    program = [sys.executable, "-c", THREADS, rows[1].path]
+    said = subprocess.check_output(program, cwd=ROOT, text=True)
+    assert set(said.split()) == {"2"}
+
+
 def test_features_can_be_stored_as_float16(rows):
     features = run(rows[:1], dtype="float16")["video0"]["features"]
     assert features.dtype == np.float16

@@ -177,6 +177,8 @@ def prepare_device(device: str, threads: int) -> None:
     torch.backends.cudnn.allow_tf32 = False
     if device == "cpu":
         torch.set_num_threads(threads)
+        # Once asked for, this thread's number stays, whatever others set for theirs.
+        torch.get_num_threads()
         # Mapping large buffers anew costs half of the time: have glibc reuse them.
         with contextlib.suppress(AttributeError):  # another C library
             allocator = ctypes.CDLL(None)
