@@ -382,7 +382,9 @@ def test_where_the_time_of_extraction_went_is_added_up_over_the_shards(mixed):
         watch.record(path.with_suffix("") / f"{shard}.times.tsv", models="c3d + s3d")
     text = text_of(mixed.report())
     assert "c3d + s3d 2 4 60 3 load 10 %, wait for frames 0 %," in text
-    assert "network 80 %, other 10 % meanwhile: decode 7.0 s, write 0.0 s" in text
+    assert (
+        "network 80 %, other 10 % meanwhile: decode 7.0 s, resize 0.0 s, write" in text
+    )
 
 
 def test_features_that_are_not_finite_are_named(tmp_path):
