@@ -85,8 +85,8 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--videos", type=int, default=24)
-    parser.add_argument("--shards", type=int, nargs="+", default=[1, 4, 12])
+    parser.add_argument("--videos", type=int, default=12)
+    parser.add_argument("--shards", type=int, nargs="+", default=[1, 3, 6])
     arguments = parser.parse_args()
     # The rules run `python`.
     os.environ["PATH"] = f"{SNAKEMAKE.parent}:{os.environ['PATH']}"

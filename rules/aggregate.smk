@@ -1,6 +1,8 @@
 # One HDF5 for each dataset and model, and of several models side by side.
 
 
+# index/shards.tsv is read for the names of the shards, which the inputs have too; as an
+# input it would make all stale with every video.
 rule aggregate_features:
     input:
         lambda wildcards: manifests_of(wildcards.dataset, "features", wildcards.model),
