@@ -116,6 +116,11 @@ def test_what_is_given_wins_over_the_default_and_the_rest_is_filled_in():
             "models.s3d_k400.stack: s3d_k400 needs 13 frames or more",
         ),
         (
+            {"models": {"tsm_resnet50_k400_8seg": {"step": 8}}},
+            "models.tsm_resnet50_k400_8seg.step: a window is all of a video; say its"
+            " frames by `stack`",
+        ),
+        (
             {"models": {"s3d k400": {}}},
             "models: the name 's3d k400' has more than letters, digits, - and _",
         ),

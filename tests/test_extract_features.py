@@ -18,6 +18,7 @@ from scripts.common.engine.parts import Part
 from scripts.common.runner import Job
 from scripts.common.store import FeatureStore
 from scripts.common.tables import Failure, Row
+from tests.features import write_part
 from tests.projects import ROOT, make_video
 from tests.recipe import MEDIA
 
@@ -80,6 +81,11 @@ def test_videos_at_a_prompt(videos, tmp_path):
         (["--model", MODEL, "--checkpoint", "no.pt"], "there is no checkpoint no.pt"),
         (["--model", MODEL, "gone.mp4"], "error: there is no video gone.mp4"),
         (["--model", MODEL, "empty"], "error: there is no video in the folder empty"),
+        (
+            ["--model", "tsm_resnet50_k400_8seg", "--checkpoint", "random"]
+            + ["--step", "8"],
+            "a window of tsm_resnet50_k400_8seg is all of a video",
+        ),
         (
             ["--model", MODEL, "--checkpoint", "random", "--output", "mine.txt"],
             "mine.txt is no HDF5 file",
@@ -150,7 +156,7 @@ def shard(folder: Path, name: str, numbers: range, weights: str = "w") -> Path:
     rows = []
     for n in numbers:
         arrays = {"features": np.full((n, 4), n, np.float32)}
-        store.write_part(folder / f"{n}.h5", f"run/{n}.mp4", f"k{n}", arrays)
+        write_part(folder / f"{n}.h5", f"run/{n}.mp4", f"k{n}", arrays)
         rows.append(Row(f"run/{n}.mp4", key=f"k{n}"))
     sources = [(folder / f"{n}.h5", [f"run/{n}.mp4"]) for n in numbers]
     manifest = folder / f"{name}.tsv"

@@ -7,6 +7,7 @@ from scripts import join_streams, show_results
 from scripts.common import store, tables
 from scripts.common.config import ConfigError, resolve
 from scripts.common.tables import Row
+from tests.features import write_part
 from tests.moving import MINE
 from tests.projects import Project, make_video
 
@@ -97,7 +98,7 @@ def write(path, videos: dict, layout: str) -> None:
         times = start + np.stack([np.arange(len(array)), np.arange(len(array)) + 1], 1)
         arrays = {"features": array, "logits": array[:, :3], "timestamps": times}
         parts.append(path.with_name(f"{path.stem}-{video_id}.part"))
-        store.write_part(parts[-1], video_id, "k", arrays)
+        write_part(parts[-1], video_id, "k", arrays)
     put = {"grouped": store.merge, "flat": store.flatten}[layout]
     sources = [(part, [name]) for part, name in zip(parts, videos, strict=True)]
     put(path, sources, {"model": path.stem, "weights": path.stem, "step": 4})

@@ -12,6 +12,7 @@ from scripts.common.annotations.base import Event
 from scripts.common.index import Entry
 from scripts.common.tables import Row
 from scripts.map_annotations import mapped, position, share, touched
+from tests.features import write_part
 from tests.projects import Project, make_video
 
 FIGURES = Path(__file__).parent / "data" / "tau.json"
@@ -103,7 +104,7 @@ def test_the_table_has_every_event_in_order(tmp_path, layout):
         if row.ok:
             part = tmp_path / f"{len(parts)}.h5"
             arrays = {"features": np.zeros((4, 8)), "timestamps": spans(4)}
-            store.write_part(part, row.id, "k", arrays)
+            write_part(part, row.id, "k", arrays)
             parts.append((part, [row.id]))
     write = store.flatten if layout == "flat" else store.merge
     write(tmp_path / "m.h5", parts, {"model": "m", "weights": "w"})

@@ -12,6 +12,7 @@ from scripts.common.annotations.base import DEFAULT_SET
 from scripts.common.index import Entry
 from scripts.common.judging.projection import projected, sampled
 from scripts.common.tables import Row
+from tests.features import write_part
 
 CLASSES = ("jump", "run", "walk")
 WEIGHTS = {"model": "r2plus1d_18_k400", "weights": "random, seed 0"}
@@ -49,7 +50,7 @@ class Dataset:
                 arrays["features"][0, 0] = np.nan
             if n != 122:
                 parts.append((folder / f"{n}.h5", [video]))
-                store.write_part(parts[-1][0], video, video, arrays)
+                write_part(parts[-1][0], video, video, arrays)
         self.folder, self.features = folder, folder / "features.h5"
         store.flatten(self.features, parts, WEIGHTS)
         names = sorted({name for label in labels for name in label.split("|")})

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 from scripts import export_features, inspect_features
 from scripts.common import store
 from scripts.common.store import FeatureStore
+from tests.features import write_part
 from tests.projects import ROOT
 
 ABOUT = {"model": "s3d_k400", "weights": "w", "stack": 64, "fps": None}
@@ -36,7 +37,7 @@ def sources(folder: Path) -> list[tuple[Path, list[str]]]:
     found = []
     for number, video_id in enumerate(IDS):
         path = folder / f"part{number}.h5"
-        store.write_part(path, video_id, f"k{number}", arrays(number))
+        write_part(path, video_id, f"k{number}", arrays(number))
         found.append((path, [video_id]))
     return found
 
@@ -165,7 +166,7 @@ def test_features_by_step_are_exported_as_a_table_of_their_own(tmp_path, layout)
         part, times = tmp_path / f"{steps}.h5", np.arange(2.0 * steps).reshape(-1, 2)
         of_steps = {"fc": times[:, :1] + [0, 1, 2], "step_timestamps": times}
         of_video = {"features": np.ones((1, 4)), "timestamps": np.array([[0, steps]])}
-        store.write_part(part, video, "k", of_video | of_steps)
+        write_part(part, video, "k", of_video | of_steps)
         found.append((part, [video]))
     write = {"grouped": store.merge, "flat": store.flatten}[layout]
     write(tmp_path / "all.h5", found, ABOUT)
@@ -215,11 +216,12 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from scripts.common import store
+from tests.features import write_part
 def sources(folder, count):
     for n in range(count):
         yield folder / "part.h5", ["v"]
 folder = Path(sys.argv[1])
-store.write_part(folder / "part.h5", "v", "k", {"features": np.ones((4096, 512))})
+write_part(folder / "part.h5", "v", "k", {"features": np.ones((4096, 512))})
 about = {"model": "", "weights": ""}
 for count in (4, 24):
     store.flatten(folder / "all.h5", sources(folder, count), about)

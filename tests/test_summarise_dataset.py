@@ -20,6 +20,7 @@ from scripts.common.index import Entry
 from scripts.common.report import pictures, selection, summary
 from scripts.common.report.page import MOST_SPLITS, class_bars, human_size, neighbours
 from scripts.common.tables import Row
+from tests.features import write_part
 
 SHARDS = 2
 HOSTILE = (
@@ -133,7 +134,7 @@ class Tree:
                 values["logits"] = np.zeros((1, 1))
                 values["timestamps"] = np.zeros((1 + place % 3, 2))
                 part = self.root / f"{place}.h5"
-                store.write_part(part, video.id, "k", values | (arrays or {}))
+                write_part(part, video.id, "k", values | (arrays or {}))
                 parts.append((part, [video.id]))
                 row = replace(row, path=str(path), bytes=1)
             rows.append(row)

@@ -30,7 +30,7 @@ import h5py
 import numpy as np
 
 from scripts.common import files
-from scripts.common.engine.parts import Arrays, PartFile, whole
+from scripts.common.engine.parts import Arrays
 from scripts.common.flat_arrays import FlatReader, FlatWriter
 from scripts.common.ids import slug, unslug
 
@@ -156,13 +156,6 @@ class FeatureStore(Mapping[str, Arrays]):
 
     def __len__(self) -> int:
         return len(self._file["ids"] if self.layout == "flat" else self._file)
-
-
-def write_part(path: Path, video_id: str, key: str, arrays: Arrays) -> int:
-    """Write one video's arrays as a file of its own; return its size in bytes."""
-    file = PartFile(path, video_id, key)
-    file.add(whole(arrays))
-    return file.finish()
 
 
 def keys(path: Path) -> dict[str, str]:

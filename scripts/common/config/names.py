@@ -150,6 +150,9 @@ def _mistakes_in_model(place: str, entry: dict, flow: dict) -> Iterator[str]:
     stack = entry["stack"]
     if isinstance(stack, int) and card.sampling == "dense" and stack < card.min_frames:
         yield f"{place}.stack: {entry['model']} needs {card.min_frames} frames or more"
+    spread = card.sampling == "uniform" and stack is entry["stride"] is None
+    if entry["step"] and (spread or stack == "video"):
+        yield f"{place}.step: a window is all of a video; say its frames by `stack`"
     yield from _mistakes_in_flow(place, entry, card, flow)
 
 

@@ -82,11 +82,19 @@ def complete(options: dict, weights: str, clips: Mapping | None = None) -> dict:
         options: a model entry of the config.
         weights: sha256 of the checkpoint, or what the random weights are.
         clips: what the network learnt from, if it was trained here (see the ticket).
+
+    Raises:
+        Unsuited: as of `card_of`; or there is a step, and a window is all of a video.
     """
     card = card_of(options["model"], clips)
     # Who says how far apart frames are does not want them spread.
     spread = card.sampling == "uniform" and options["stride"] is None
     stack = options["stack"] or (WHOLE if spread else card.frames)
+    if stack == WHOLE and options["step"]:
+        raise Unsuited(
+            f"a window of {card.name} is all of a video; say its frames by `stack`, or"
+            " leave `step` out"
+        )
     stride = options["stride"] or (1 if spread else card.stride)
     step = options["step"] or (1 if stack == WHOLE else stack * stride)
     own = {"stack": stack, "stride": stride, "step": step, "weights": weights}
