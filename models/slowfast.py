@@ -27,7 +27,7 @@ KERNELS = {
 of each stage's blocks, which take turns."""
 
 BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
-"""Blocks of each stage, by depth. Only as many as 50 layers have span time."""
+"""Blocks of each stage, by depth."""
 
 BETA = 8
 """Channels of the slow pathway for one of the fast pathway."""
@@ -52,6 +52,8 @@ class ResNet(nn.Module):
     alpha: frames of the fast pathway for one of the slow pathway.
     fusion: what the convolutions from the fast to the slow pathway span, in frames.
     dilated: the last stage keeps its sides, and dilates its convolutions instead.
+    spanning: s4's blocks in each pathway that span time, None: as many as 50 layers
+        have; its further ones see each frame alone.
     window: side of the head's windows, or None (`Head`).
     attended: the blocks of each stage behind which non-local blocks stand, in the
         first pathway.
@@ -67,6 +69,7 @@ class ResNet(nn.Module):
         alpha: int = 4,
         fusion: int = 7,
         dilated: bool = False,
+        spanning: Sequence[int] | None = None,
         window: int | None = 7,
         attended: Sequence[Sequence[int]] = ((), (), (), ()),
         attention: Mapping[str, Any] | None = None,
@@ -87,12 +90,15 @@ class ResNet(nn.Module):
                 self.pool = Halve()
             dilation = 2 if dilated and stage == 4 else 1
             outputs = [2 ** (stage + 1) * width for width in widths]
+            counts = [BLOCKS[50][stage - 1]] * len(pathways)
+            if stage == 3:
+                counts = spanning or counts
             parts = [
                 _blocks(
                     inputs[number],
                     outputs[number],
                     blocks,
-                    spans=list(islice(cycle(spans[stage]), BLOCKS[50][stage - 1])),
+                    spans=list(islice(cycle(spans[stage]), counts[number])),
                     stride=1 if stage == 1 or dilation == 2 else 2,
                     dilation=dilation,
                     attended=attended[stage - 1] if number == 0 else (),

@@ -23,6 +23,7 @@ from models.cards import (
     x3d,
 )
 from models.cards.base import Card
+from models.cards.spelling import spelled
 
 FAMILIES = (
     i3d,
@@ -42,12 +43,13 @@ class UnknownModel(KeyError):
     """A name that is not in the zoo; the message proposes the nearest one."""
 
     def __init__(self, name: str, known: list[str]) -> None:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        spellings = {_bare(other): other for other in reversed(known)}
+        near = difflib.get_close_matches(_bare(name), spellings, n=1, cutoff=0.5)
         alike = name and any(name.casefold() in other.casefold() for other in known)
         if alike:
             hint = f"`python -m models {name}` lists those like it"
         elif near:
-            hint = f"did you mean {near[0]!r}?"
+            hint = f"did you mean {spellings[near[0]]!r}?"
         else:
             hint = "`python -m models` lists it"
         super().__init__(f"{name!r} is not in the zoo; {hint}")
@@ -72,14 +74,9 @@ def register(cards: Iterable[Card]) -> tuple[dict[str, Card], dict[str, str]]:
     return by_name, by_alias
 
 
-def spelled(name: str) -> str:
-    """An upstream name in the one spelling in which names are compared.
-
-    Capitals, blanks, dashes and parentheses make no difference. What follows "__" names
-    a clip or a check of the same network.
-    """
-    name = re.sub(r"(__(native|nlscaled|ckpt))+$", "", name)
-    return re.sub("[ _()-]+", "_", name.lower()).strip("_")
+def _bare(name: str) -> str:
+    """The spelling of a name without the family before "/"."""
+    return spelled(name).rpartition("/")[2]
 
 
 def _spellings(aliases: Mapping[str, str]) -> dict[str, str]:
@@ -89,8 +86,7 @@ def _spellings(aliases: Mapping[str, str]) -> dict[str, str]:
     """
     found: dict[str, set[str]] = {}
     for alias, name in aliases.items():
-        plain = spelled(alias)
-        for spelling in {plain, plain.rpartition("/")[2]}:
+        for spelling in {spelled(alias), _bare(alias)}:
             found.setdefault(spelling, set()).add(name)
     return {key: names.pop() for key, names in found.items() if len(names) == 1}
 
@@ -122,11 +118,13 @@ def resolve(upstream_name: str) -> str:
         return upstream_name
     if upstream_name in _ALIASES:
         return _ALIASES[upstream_name]
+    if spelled(upstream_name) in _SPELLINGS:
+        return _SPELLINGS[spelled(upstream_name)]
     if found := _parsed(upstream_name):
         return found.name
-    for name in (upstream_name, re.sub(r" *\(.*\)$", "", upstream_name)):
-        if spelled(name) in _SPELLINGS:
-            return _SPELLINGS[spelled(name)]
+    plain = spelled(re.sub(r" *\(.*\)$", "", upstream_name))
+    if plain in _SPELLINGS:
+        return _SPELLINGS[plain]
     raise UnknownModel(upstream_name, names() + sorted(_ALIASES))
 
 
