@@ -198,3 +198,27 @@ def test_clips_of_another_size_are_taken(variant):
         features = extractor(clips)["features"]
         assert features.isfinite().all()
         assert relative_l2(features[0], features[1]) > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("upstream", "name", "window"),
+    [
+        ("MVITv2_S_16x4_SSv2", "mvitv2_s_16x4_ssv2", (16, 4, 224)),
+        ("pyslowfast/MVITv2_B_32x3_SSv2", "mvitv2_b_32x3_ssv2", (32, 3, 224)),
+        ("MVITv2_L_40x3 (SSv2)", "mvitv2_l_40x3_ssv2", (40, 3, 312)),
+    ],
+)
+def test_the_networks_of_something_something_resolve(upstream, name, window):
+    assert models.resolve(upstream) == name
+    card = models.card(name)
+    assert (card.frames, card.stride, card.crop) == window
+    assert (card.classes, card.features["logits"].dim) == ("something_v2", 174)
+    kinetics = f"{name.removesuffix('ssv2')}k400"
+    fewer = (400 - 174) * (card.features["features"].dim + 1)
+    found = models.count_parameters(name)
+    assert found == models.count_parameters(kinetics) - fewer
+
+
+def test_a_network_of_another_window_is_unknown():
+    with pytest.raises(models.UnknownModel):
+        models.resolve("MVITv2_S_32x3_SSv2")

@@ -44,7 +44,7 @@ class UnknownModel(KeyError):
 
     def __init__(self, name: str, known: list[str]) -> None:
         spellings = {_bare(other): other for other in reversed(known)}
-        near = difflib.get_close_matches(_bare(name), spellings, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(_bare(name), spellings, n=1, cutoff=0.6)
         alike = name and any(name.casefold() in other.casefold() for other in known)
         if alike:
             hint = f"`python -m models {name}` lists those like it"

@@ -1,12 +1,15 @@
 """MViT's variants: PySlowFast's weights of the first and of the second version.
 
-Accuracies are of 5 clips, one crop each (MViTv2-L: three).
+Accuracies are of 5 clips, one crop each (MViTv2-L: three). The networks of Kinetics-400
+have configs for other datasets too, without weights: MVITv2_S_16x4_SSv2.
 """
 
+import re
 from dataclasses import replace
 
 from models.cards.base import Card, Checkpoint, Feature
-from models.cards.pyslowfast import accuracy, card, checkpoint
+from models.cards.pyslowfast import accuracy, card, checkpoint, unpublished
+from models.cards.spelling import spelled
 
 V1 = "https://arxiv.org/abs/2104.11227"
 V2 = "https://arxiv.org/abs/2112.01526"
@@ -126,3 +129,31 @@ CARDS = (
         std=(0.229, 0.224, 0.225),
     ),
 )
+
+_OTHERS = re.compile(
+    r"(pyslowfast/)?(?P<network>mvit(v2)?_[sbl]_\d+x\d+)(_conv)?_(?P<dataset>k600|ssv?2)"
+)
+_KINETICS = {card.name: card for card in CARDS if card.classes == "kinetics400"}
+
+
+def parse(name: str) -> Card | None:
+    """The card of a network of Kinetics-400 for another dataset, or None."""
+    found = _OTHERS.fullmatch(spelled(name))
+    base = found and _KINETICS.get(f"{found['network']}_k400")
+    if not base:
+        return None
+    uniform = found["dataset"] != "k600"
+    classes, count = ("something_v2", 174) if uniform else ("kinetics600", 600)
+    name = f"{found['network']}_{'ssv2' if uniform else 'k600'}"
+    logits = replace(base.features["logits"], dim=count)
+    return replace(
+        base,
+        name=name,
+        aliases=(),
+        arguments={**base.arguments, "classes": count},
+        features={**base.features, "logits": logits},
+        classes=classes,
+        sampling="uniform" if uniform else "dense",
+        checkpoint=unpublished(name),
+        published={},
+    )

@@ -5,7 +5,7 @@ Its videos are read at 30 fps, and its pixels normalised by one mean and one dev
 
 from collections.abc import Mapping
 
-from models.cards.base import Card, Checkpoint, Feature, Resize
+from models.cards.base import NEVER, Card, Checkpoint, Feature, Resize
 
 SOURCE = "https://github.com/facebookresearch/SlowFast"
 FILES = "https://dl.fbaipublicfiles.com/pyslowfast"
@@ -64,6 +64,18 @@ def checkpoint(path: str, megabytes: int, page: str = "MODEL_ZOO.md") -> Checkpo
         page=f"{SOURCE}/tree/main/{page}",
         file=path.split("/")[-1],
         size=f"{megabytes} MB of weights",
+        layout="model_state",
+        licence="Apache-2.0",
+    )
+
+
+def unpublished(name: str) -> Checkpoint:
+    """The weights of a config that has none: what PySlowFast's training makes fits."""
+    return Checkpoint(
+        urls=(),
+        page=SOURCE,
+        file=f"{name}.pyth",
+        size=NEVER,
         layout="model_state",
         licence="Apache-2.0",
     )

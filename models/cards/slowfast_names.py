@@ -23,8 +23,8 @@ them. AVA's networks of 101 layers are another grammar, and stand in `slowfast.C
 import re
 from dataclasses import replace
 
-from models.cards.base import NEVER, Card, Checkpoint, Feature
-from models.cards.pyslowfast import SOURCE, card
+from models.cards.base import Card, Feature
+from models.cards.pyslowfast import card, unpublished
 from models.cards.spelling import spelled
 
 SLOWFAST = "https://arxiv.org/abs/1812.03982"
@@ -61,7 +61,7 @@ S4 = {50: 6, 101: 23}
 
 # The blocks of each stage behind which non-local blocks stand.
 ATTENDED = (), (1, 3), (1, 3, 5), ()
-DEEP_ATTENDED = (), (), (6, 13, 20), ()  # of SlowFast R101
+DEEP = (), (), (6, 13, 20), ()  # of SlowFast R101
 
 FULL = 256, 256
 CROPS = {"k400": (224, 224), "ssv2": (256, 224)}
@@ -115,48 +115,55 @@ def parse(name: str) -> Card | None:
         dataset: True,
     }
     name = "_".join(word for word, applies in words.items() if applies)
-    arguments = {"pathways": pathways, "depth": depth}
+    arguments = _arguments(network, bool(found["nln"]), distance, depth, spanning)
+    return _card(name, arguments, (frames, distance), dataset, multigrid)
+
+
+def _arguments(
+    network: str, nln: bool, distance: int, depth: int, spanning: tuple[int, ...]
+) -> dict:
+    """The arguments of `models.slowfast.ResNet` that do not follow from the dataset."""
+    arguments = {"pathways": PATHWAYS[network], "depth": depth}
     if network in POOLED:
         arguments["halve_time"] = True
     if max(spanning) > 50:
         arguments["spanning"] = tuple(S4[blocks] for blocks in spanning)
-    if network == "slowfast" and distance != 8:
+    fused = network == "slowfast"
+    if fused and distance != 8:
         arguments["alpha"] = distance // FAST_STRIDE
-    if network == "slowfast" and (distance != 8 or depth == 101 or found["nln"]):
+    if fused and (distance != 8 or depth == 101 or nln):
         arguments["fusion"] = 5
-    if found["nln"]:
-        deep = network == "slowfast" and depth == 101
-        arguments["attended"] = DEEP_ATTENDED if deep else ATTENDED
-        softmax = "Slow" not in pathways
+    if nln:
+        arguments["attended"] = DEEP if fused and depth == 101 else ATTENDED
+        softmax = "Slow" not in PATHWAYS[network]
         arguments["attention"] = {"softmax": softmax, "pool": (1, 2, 2)}
-    # With 7 x 7 maps, as those of Something-Something, a window is the whole map.
-    if multigrid and dataset != "ssv2":
-        arguments["window"] = None
-    if dataset == "ava":
-        arguments["dilated"] = True
-    return _card(name, arguments, frames, distance, dataset, multigrid)
+    return arguments
 
 
 def _card(
     name: str,
     arguments: dict,
-    frames: int,
-    distance: int,
+    window: tuple[int, int],
     dataset: str,
     multigrid: bool,
 ) -> Card:
-    """A variant's card; frames, distance: those of the slow pathway."""
+    """A variant's card; window: frames of the slow pathway, and their distance."""
     classes, count = DATASETS[dataset]
+    arguments = arguments | {"classes": count}
+    # With 7 x 7 maps, as those of Something-Something, a window is the whole map.
+    if multigrid and dataset != "ssv2":
+        arguments["window"] = None
+    if dataset == "ava":
+        arguments["dilated"] = True
     fused = len(arguments["pathways"]) > 1
-    window = frames, distance
     if fused:
-        window = frames * distance // FAST_STRIDE, FAST_STRIDE
+        window = window[0] * window[1] // FAST_STRIDE, FAST_STRIDE
     paper = SLOWFAST if "Slow" in arguments["pathways"] else NONLOCAL
     made = card(
         name=name,
         upstream=(),
         network="models.slowfast:ResNet",
-        arguments=arguments | {"classes": count},
+        arguments=arguments,
         window=window,
         size=CROPS.get(dataset, FULL) if multigrid else FULL,
         features={
@@ -165,14 +172,7 @@ def _card(
             ),
             "logits": Feature(count, "class scores before softmax or sigmoid"),
         },
-        checkpoint=Checkpoint(
-            urls=(),
-            page=SOURCE,
-            file=f"{name}.pyth",
-            size=NEVER,
-            layout="model_state",
-            licence="Apache-2.0",
-        ),
+        checkpoint=unpublished(name),
         paper=MULTIGRID if multigrid or "stepwise" in name else paper,
         published={},
         classes=classes,
