@@ -13,7 +13,9 @@ import json
 import os
 import shutil
 import tarfile
+from collections import Counter
 from collections.abc import Iterable
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,9 +54,18 @@ def clip_name(video_id: str) -> str:
 
 def merge(target: Path, sources: Iterable[tuple[Path, list[str]]]) -> None:
     """Write one tar with the videos of several, in the order given."""
-    with target.open("wb") as merged:
+    sources = list(sources)
+    times = Counter(path for path, _ in sources)
+    with ExitStack() as opened, target.open("wb") as merged:
+        # One that comes again is scanned once; of those that do not there are many.
+        shards = {
+            path: opened.enter_context(TarShard(path))
+            for path, count in times.items()
+            if count > 1
+        }
         for path, video_ids in sources:
-            with TarShard(path) as shard:
+            known = shards.get(path)
+            with nullcontext(known) if known else TarShard(path) as shard:
                 for video_id in video_ids:
                     shard.copy(video_id, merged)
         # Two empty blocks end an archive.
