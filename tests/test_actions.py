@@ -1,6 +1,7 @@
 """The generated videos of actions are what networks can be judged by."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 
@@ -43,5 +44,5 @@ def test_videos_labels_and_splits_are_there(tmp_path):
     }
     assert index.read_classes(folder / "classes.txt") == sorted(MOTIONS)
     rows = list(tables.read_all(sorted(clips.glob("*.tsv"))))
-    assert [Frames(row.path).count for row in rows] == 12 * [16]
+    assert [Frames(Path(row.path)).count for row in rows] == 12 * [16]
     assert sum(row.frames for row in rows) == 12 * 16
