@@ -22,10 +22,10 @@ import numpy as np
 from tqdm import tqdm
 
 from scripts.common import cli, files
+from scripts.common.engine.parts import STEP_TIMES, TIMES
 from scripts.common.ids import slug
 from scripts.common.store import Arrays, FeatureStore, NotFeatures
 
-TIMES, STEPS = "timestamps", "step_timestamps"
 # Videos in a file, or written at once.
 IN_A_TAR, AT_ONCE = 10_000, 256
 
@@ -49,7 +49,7 @@ def to_pickle(videos: Videos, target: Path) -> None:
 
 
 def to_parquet(
-    videos: Videos, target: Path, unit: str = "window", times: str = "timestamps"
+    videos: Videos, target: Path, unit: str = "window", times: str = TIMES
 ) -> None:
     """Write one table; a row's array becomes a flat list.
 
@@ -106,9 +106,9 @@ def by_step(store: FeatureStore, names: Iterable[str]) -> list[str]:
         counts = ((store.count(v, name), store.count(v, times)) for v in store.ids)
         return all(rows == expected for rows, expected in counts)
 
-    if STEPS not in store.names or rows_are_those_of(TIMES, STEPS):
+    if STEP_TIMES not in store.names or rows_are_those_of(TIMES, STEP_TIMES):
         return []
-    return [name for name in names if rows_are_those_of(STEPS, name)]
+    return [name for name in names if rows_are_those_of(STEP_TIMES, name)]
 
 
 def to_webdataset(videos: Videos, target: Path) -> None:
@@ -150,8 +150,8 @@ def export(store: FeatureStore, names: Iterable[str], form: str, target: Path) -
     windows = [name for name in windows if name not in steps]
     to_parquet(videos(windows), target / "features.parquet")
     if steps:
-        steps = list(dict.fromkeys([*steps, STEPS]))
-        to_parquet(videos(steps), target / "steps.parquet", "step", STEPS)
+        steps = list(dict.fromkeys([*steps, STEP_TIMES]))
+        to_parquet(videos(steps), target / "steps.parquet", "step", STEP_TIMES)
 
 
 def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:

@@ -19,14 +19,13 @@ import numpy as np
 from tqdm import tqdm
 
 from scripts.common import cli, files, store, tables
-from scripts.common.engine.parts import VideoWriter
+from scripts.common.engine.parts import STEP_TIMES, TIMES, VideoWriter
 from scripts.common.ids import fingerprint
 from scripts.common.journal import locked
 from scripts.common.store import FeatureStore
 from scripts.common.tables import Row
 from scripts.common.versions import VERSIONS
 
-TIMES = ("timestamps", "step_timestamps")
 SCORES = ("logits", "step_logits")
 # What is read of the models' arrays at a time.
 BLOCK_NUMBERS = 2**22
@@ -55,7 +54,7 @@ def join(group: h5py.Group, stores: list[FeatureStore], video_id: str) -> None:
         Apart: the video has other steps, or other times, in one of the files.
     """
     shared = set.intersection(*(set(held.names) for held in stores))
-    for name in sorted(shared.intersection(TIMES)):
+    for name in sorted(shared & {TIMES, STEP_TIMES}):
         first, *others = (held.read(video_id, name) for held in stores)
         for other in others:
             if first.shape != other.shape or not np.allclose(first, other, atol=1e-6):
@@ -69,7 +68,7 @@ def join(group: h5py.Group, stores: list[FeatureStore], video_id: str) -> None:
         for begin in range(0, max(counts[0], 1), rows):
             some = slice(begin, begin + rows)
             blocks = [held.read(video_id, name, some) for held in stores]
-            block = blocks[0] if name in TIMES else beside(name, blocks)
+            block = blocks[0] if name in (TIMES, STEP_TIMES) else beside(name, blocks)
             if begin == 0:
                 shape = counts[0], *block.shape[1:]
                 group.create_dataset(name, shape, block.dtype)

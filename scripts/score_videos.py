@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> None:
     try:
         videos = scoring.listed(arguments.index, chosen)
         names = features.class_names(json.loads(arguments.ticket.read_text()))
-        scoring.check_classes(arguments.index, videos, names)
+        scoring.refuse_unknown_classes(videos.values(), names)
         speed = arguments.batch_size, arguments.compile
         flow = arguments.flow_ticket, arguments.flow_batch_size
         extract_shard(ScoreShard(job, arguments.ticket, videos, *speed, *flow))

@@ -6,6 +6,15 @@ from pathlib import Path
 from scripts.common import tables
 from scripts.common.tables import Row
 
+# An encoding of the config that is quickly made.
+ENCODING = {
+    "fps": 25,
+    "short_side": 64,
+    "crf": 18,
+    "preset": "ultrafast",
+    "audio": False,
+}
+
 
 def shard_arguments(
     folder: Path, rows: list[Row], options: dict, *more: str

@@ -27,15 +27,8 @@ from scripts.common.sources import typed
 from scripts.common.tables import Failure, Row
 from tests.conftest import SECOND, small_project
 from tests.projects import ROOT, Project, make_video
-from tests.stages import shard_arguments
+from tests.stages import ENCODING, shard_arguments
 
-ENCODING = {
-    "fps": 25,
-    "short_side": 64,
-    "crf": 18,
-    "preset": "ultrafast",
-    "audio": False,
-}
 IDS = ("run/a clip.mp4", "日本/b.c.mp4", "plain", "x" * 190 + ".mp4")
 
 

@@ -9,14 +9,8 @@ from scripts.common import media, processes
 from scripts.common.tables import Failure, Row
 from scripts.transcode_clips import transcode_clip
 from tests.projects import make_video
+from tests.stages import ENCODING
 
-ENCODING = {
-    "fps": 25,
-    "short_side": 64,
-    "crf": 18,
-    "preset": "ultrafast",
-    "audio": False,
-}
 ORIGINAL = ENCODING | {"fps": None, "short_side": None}
 
 

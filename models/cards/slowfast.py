@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from models.cards.base import Card, Checkpoint
 from models.cards.pyslowfast import accuracy, checkpoint
-from models.cards.slowfast_names import MULTIGRID, parse
+from models.cards.slowfast_names import DEEP, MULTIGRID, parse
 
 
 def _caffe2(path: str, megabytes: int) -> Checkpoint:
@@ -60,7 +60,7 @@ def _ava_101(
         **base.arguments,
         "depth": 101,
         "fusion": 5,
-        "attended": ((), (), (6, 13, 20), ()),
+        "attended": DEEP,
         "attention": {"softmax": False, "pool": (2, 2, 2)},
     }
     return replace(

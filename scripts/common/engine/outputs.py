@@ -7,7 +7,7 @@ import numpy as np
 import models
 from scripts.common.engine.clips import Clip, is_in_pieces, step_times
 from scripts.common.engine.networks import Outputs
-from scripts.common.engine.parts import Part
+from scripts.common.engine.parts import STEP_TIMES, TIMES, Part
 from scripts.common.engine.windows import Sampling, window_count
 
 # Outputs of a video that wait to be given away; those of a short one all wait.
@@ -81,11 +81,11 @@ class VideoOutputs:
         arrays = {
             name: np.stack([out[name] for _, out in waiting]) for name in self._names
         }
-        arrays["timestamps"] = np.array(times, np.float64) + self._offset
+        arrays[TIMES] = np.array(times, np.float64) + self._offset
         if self._in_time:
             count = arrays[self._in_time[0]].shape[1]
             steps = [self._step_times(pair, count) for pair in times]
-            arrays["step_timestamps"] = np.stack(steps)
+            arrays[STEP_TIMES] = np.stack(steps)
         windows = self._crops * window_count(self._frames, self._sampling)
         return Part(arrays, dict.fromkeys(arrays, windows), is_last)
 
@@ -107,10 +107,10 @@ class VideoOutputs:
                 arrays[name] = (total / steps).astype(array.dtype)
         if is_last:
             times = waiting[-1][0].times
-            arrays["timestamps"] = np.array([times], np.float64) + self._offset
+            arrays[TIMES] = np.array([times], np.float64) + self._offset
             if self._in_time:
-                arrays["step_timestamps"] = self._step_times(times, steps)
-        in_time = dict.fromkeys([*self._in_time, "step_timestamps"], steps)
+                arrays[STEP_TIMES] = self._step_times(times, steps)
+        in_time = dict.fromkeys([*self._in_time, STEP_TIMES], steps)
         rows = {name: in_time.get(name, 1) for name in (*self._names, *arrays)}
         return Part(arrays, rows, is_last)
 

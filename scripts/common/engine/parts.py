@@ -16,6 +16,7 @@ from scripts.common.tables import Failure, Row
 # and, where a feature has steps in time, `step_timestamps` (windows, steps, 2). What
 # goes over whole videos has one window; its features in time are (steps, …).
 Arrays = dict[str, np.ndarray]
+TIMES, STEP_TIMES = "timestamps", "step_timestamps"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Scores of videos: which views of each a model gets, and what is kept of them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from scripts.common.engine import features
 from scripts.common.engine.feature_shards import Shard
 from scripts.common.engine.features import PICKS, WHOLE
 from scripts.common.engine.parts import Part, whole
+from scripts.common.index import Entry
 from scripts.common.judging.metrics import matched
 from scripts.common.lists.base import ListError
 from scripts.common.lists.splits import members_of
@@ -85,8 +86,8 @@ def one_score(logits: np.ndarray, average: str) -> np.ndarray:
     return logits.mean(axis=0, keepdims=True).astype(np.float32)
 
 
-def listed(folder: Path, chosen: dict) -> list[str]:
-    """Return the ids of the videos in one list of a dataset, sorted.
+def listed(folder: Path, chosen: dict) -> dict[str, Entry]:
+    """Return the videos in one list of a dataset by their ids, sorted.
 
     Args:
         folder: the index.
@@ -102,28 +103,20 @@ def listed(folder: Path, chosen: dict) -> list[str]:
             f"the set of splits '{chosen['set']}' has no list '{chosen['split']}'; it"
             f" has {', '.join(members)}"
         )
-    return members[chosen["split"]]
+    return {video_id: entries[video_id] for video_id in members[chosen["split"]]}
 
 
-def check_classes(folder: Path, videos: Collection[str], names: Sequence[str]) -> None:
-    """Check that a model knows the classes of videos; told before hours of scoring.
+def refuse_unknown_classes(videos: Iterable[Entry], names: Sequence[str]) -> None:
+    """See that a model knows the classes of videos: told before hours of scoring.
 
     Args:
-        folder: the index.
-        videos: ids; those without labels have nothing to check.
+        videos: those without labels have nothing to check.
         names: the model's classes.
 
     Raises:
         ClassMismatch: it does not.
     """
-    asked = set(videos)
-    labels = {
-        label
-        for entry in index.read_videos(folder / "videos.tsv")
-        if entry.row.id in asked
-        for label in entry.labels
-    }
-    matched(sorted(labels), names)
+    matched(sorted({label for entry in videos for label in entry.labels}), names)
 
 
 class ScoreShard(Shard):

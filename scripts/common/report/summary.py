@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts.common import store, tables
+from scripts.common.engine.parts import STEP_TIMES, TIMES
 from scripts.common.index import LABEL_SEPARATOR
 from scripts.common.report.selection import compared_videos
 from scripts.common.tables import Row
@@ -248,8 +249,9 @@ def read_features(
     held = store.FeatureStore(path)
     features = Features(stage, held.provenance)
     features.windows.update(held.lengths())
-    times = ("timestamps", "step_timestamps")
-    features.dims = {n: held.shape(n) for n in held.names if n not in times}
+    features.dims = {
+        n: held.shape(n) for n in held.names if n not in (TIMES, STEP_TIMES)
+    }
     for video_id in compared_videos(stage.shown, samples):
         values = held.read(video_id).astype(np.float64)
         features.compared[video_id] = values.mean(axis=0).ravel()
